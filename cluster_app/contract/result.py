@@ -1,0 +1,143 @@
+"""The job result: what a job measured and counted, written beside its output as job-result.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from cluster_app.contract.checks import (
+    TEXT,
+    ContractError,
+    key,
+    many,
+    number,
+    one_of,
+    optional,
+    read_document,
+    record,
+    texts_by_name,
+    to_json,
+    whole,
+)
+
+SCHEMA = 1
+# In the order they happen; total is the wall time of the whole job, start to commit.
+PHASES = ("start", "inventory", "read", "preprocess", "predict", "postprocess", "commit", "total")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A timed part of a job, in seconds of wall time on the driver."""
+
+    name: str = key(one_of(*PHASES))
+    seconds: float = key(number(0))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Input files by the status of their row, and all detections in the rows that are ok."""
+
+    images: int = key(whole(0))
+    ok: int = key(whole(0))
+    corrupt: int = key(whole(0))
+    unsupported: int = key(whole(0))
+    failed: int = key(whole(0))
+    detections: int = key(whole(0))
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """What the job asked for, what the compiled model says of itself, and how the IR stores its weights.
+
+    The last two are None in the result of a job that failed before it read the model.
+    """
+
+    precision_asked: str = key(one_of("f32", "bf16"))
+    precision_compiled: str | None = key(optional(one_of("f32", "bf16", "f16")))
+    storage: str | None = key(optional(one_of("FP32", "FP16", "INT8")))
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """Numbers of Spark partitions, as read and as predicted."""
+
+    read: int = key(whole(0))
+    predict: int = key(whole(0))
+
+
+@dataclass(frozen=True)
+class ExecutorShare:
+    """How many images a host predicted."""
+
+    host: str = key(TEXT)
+    images: int = key(whole(0))
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """One job's result. versions are by library; deviations and errors are sentences."""
+
+    engine: str = key(one_of("bigdl", "fused"))
+    timing: str = key(one_of("materialised", "paper"))
+    phases: tuple[Phase, ...] = key(many(record(Phase)))
+    counts: Counts = key(record(Counts))
+    arithmetic: Arithmetic = key(record(Arithmetic))
+    threads_per_task: int = key(whole(1))
+    partitions: Partitions = key(record(Partitions))
+    executors: tuple[ExecutorShare, ...] = key(many(record(ExecutorShare)))
+    versions: Mapping[str, str] = key(texts_by_name())
+    deviations: tuple[str, ...] = key(many(TEXT))
+    errors: tuple[str, ...] = key(many(TEXT))
+
+    def to_json(self) -> str:
+        """The text of job-result.json."""
+        return to_json(self, SCHEMA)
+
+    def seconds(self, phase: str) -> float | None:
+        """The time of a phase; None if the job did not get to it."""
+        return next((one.seconds for one in self.phases if one.name == phase), None)
+
+
+def parse_result(source: str | dict[str, Any], where: str) -> JobResult:
+    """The text of job-result.json, or the object it holds. `where` is the file that messages name.
+
+    Raises ContractError with all problems.
+    """
+    result = read_document(JobResult, source, where, SCHEMA)
+    problems = [*_phase_problems(result), *_count_problems(result), *_completeness_problems(result)]
+    if problems:
+        raise ContractError([f"{where}: {problem}" for problem in problems])
+    return result
+
+
+def _phase_problems(result: JobResult) -> list[str]:
+    names = [phase.name for phase in result.phases]
+    return [
+        f'phases: "{name}" is given {names.count(name)} times; give each phase once'
+        for name in PHASES
+        if names.count(name) > 1
+    ]
+
+
+def _count_problems(result: JobResult) -> list[str]:
+    counts = result.counts
+    total = counts.ok + counts.corrupt + counts.unsupported + counts.failed
+    if total == counts.images:
+        return []
+    return [
+        f"counts.images = {counts.images}: ok, corrupt, unsupported and failed add up to {total}; "
+        "exactly one status belongs to each image"
+    ]
+
+
+def _completeness_problems(result: JobResult) -> list[str]:
+    """A job without errors ran to its end, so nothing may be missing from its result."""
+    if result.errors:
+        return []
+    missing = [f'phases: "{name}" is missing' for name in PHASES if result.seconds(name) is None]
+    if result.arithmetic.precision_compiled is None:
+        missing.append("arithmetic.precision_compiled = null")
+    if result.arithmetic.storage is None:
+        missing.append("arithmetic.storage = null")
+    return [f"{problem}: allowed only where errors says why the job failed; give it" for problem in missing]

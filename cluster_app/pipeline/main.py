@@ -1,0 +1,170 @@
+"""The job's entry: `spark-submit ... main.py JOB.json`. One argument, a job file; see cluster_app/contract/job.py.
+
+Exit status: 0 done; 1 ran and found a failure; 2 the job file, the input or the model is bad.
+The last line on stdout is "job-result: " and the result as JSON; messages go to stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from typing import Any, Dict, List
+
+from cluster_app.contract.job import ContractError, Job, parse_job
+from cluster_app.contract.result import Arithmetic, Counts, JobResult, Partitions
+from cluster_app.pipeline import arithmetic, bigdl_engine, sinks
+from cluster_app.pipeline.inventory import InputFile, take_inventory
+from cluster_app.pipeline.phases import Phases
+from cluster_app.pipeline.rows import complete
+from cluster_app.pipeline.storage import Storage
+from cluster_app.tasks.yolact.adapter import YolactTask
+
+
+def main(arguments: List[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: main.py JOB.json", file=sys.stderr)
+        return 2
+    begin = time.perf_counter()
+    try:
+        with open(arguments[0]) as file:
+            job = parse_job(file.read(), arguments[0])
+        result = run(job, begin)
+    except (ContractError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
+        print(f"job: {error}", file=sys.stderr)
+        return 2
+    print("job-result: " + json.dumps(result.to_json()), flush=True)
+    return 1 if result.counts.failed else 0
+
+
+def run(job: Job, begin: float) -> JobResult:
+    """The whole pipeline. `begin` is when the process started, on time.perf_counter's clock."""
+    phases, task = Phases(), YolactTask()
+    with phases.measure("start"):
+        spark = _session()
+        storage, slots = Storage(spark), spark.sparkContext.defaultParallelism
+    with tempfile.TemporaryDirectory() as folder:
+        with phases.measure("inventory"):
+            _check(storage, job)
+            root = storage.qualified(job.input)
+            files = take_inventory(spark, root, slots)
+            if not files:
+                raise FileNotFoundError(f"input: {job.input} holds no file")
+            model, priors = _fetch_model(storage, job, folder)
+            compiled = arithmetic.probe(spark, model, bigdl_engine.estimator_config(job), job.batch_size, slots)
+        predicted = bigdl_engine.run(spark, job, task, files, model, priors, root, phases)
+        storage_kind = arithmetic.storage_of(_read_text(model))
+
+    partial = sinks.partial_of(job.output)
+    with phases.measure("commit"):
+        storage.delete(partial)
+        sinks.write_rows(complete(spark, files, predicted.rows), partial)
+        rows = spark.read.parquet(partial).persist()
+        sinks.draw_overlays(storage, rows, root, partial, job, task)
+        phases.seconds["total"] = time.perf_counter() - begin
+        result = _result(spark, job, files, rows, phases, compiled, storage_kind, predicted.partitions)
+        sinks.commit(storage, job, partial, result.to_json())
+    spark.stop()
+    return result
+
+
+def _session() -> Any:
+    from bigdl.orca import init_orca_context
+    from pyspark.sql import SparkSession
+
+    # An executor gateway keeps the JVM of local mode alive after the job; nothing here needs one.
+    context = init_orca_context(cluster_mode="spark-submit", init_executor_gateway=False)
+    context.setLogLevel("WARN")
+    hadoop = context._jsc.hadoopConfiguration()
+    # _SUCCESS is written when everything is there, not when Parquet is.
+    hadoop.set("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+    return SparkSession(context)
+
+
+def _check(storage: Storage, job: Job) -> None:
+    if not storage.is_directory(job.input):
+        raise NotADirectoryError(f"input: {job.input} is not a folder that the cluster can read")
+    for key, uri in (("model", job.model), ("model", job.model[: -len(".xml")] + ".bin"), ("priors", job.priors)):
+        if not storage.exists(uri):
+            raise FileNotFoundError(f"{key}: {uri} does not exist")
+    sinks.refuse_existing(storage, job)
+
+
+def _fetch_model(storage: Storage, job: Job, folder: str) -> Any:
+    """(local path of the IR's .xml with its .bin beside it, priors (N, 4) float32)."""
+    import numpy
+
+    model = storage.fetch(job.model, folder)
+    storage.fetch(job.model[: -len(".xml")] + ".bin", folder)
+    return model, numpy.load(io.BytesIO(storage.read(job.priors)))
+
+
+def _read_text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
+
+
+def _result(
+    spark: Any,
+    job: Job,
+    files: List[InputFile],
+    rows: Any,
+    phases: Phases,
+    compiled: List[arithmetic.Compiled],
+    storage_kind: str,
+    partitions: Any,
+) -> JobResult:
+    by_status = Counter({row["status"]: row["count"] for row in rows.groupBy("status").count().collect()})
+    by_host = {row["host"]: row["count"] for row in rows.where("host is not null").groupBy("host").count().collect()}
+    detections = rows.selectExpr("sum(size(detections)) as n").first()["n"] or 0
+    if sum(by_status.values()) != len(files):
+        raise RuntimeError(f"{sum(by_status.values())} rows were written for {len(files)} input files")
+    return JobResult(
+        engine=job.engine,
+        timing=job.timing,
+        phases=dict(phases.seconds),
+        counts=Counts(
+            images=len(files),
+            ok=by_status["ok"],
+            corrupt=by_status["corrupt"],
+            unsupported=by_status["unsupported"],
+            failed=by_status["failed"],
+            detections=detections,
+        ),
+        arithmetic=Arithmetic(
+            precision_asked=job.precision,
+            precision_compiled={one.host: list(one.precisions) for one in compiled},
+            storage=storage_kind,
+        ),
+        isa_caps={one.host: one.isa_cap for one in compiled},
+        threads_per_task=job.threads_per_task,
+        partitions=Partitions(**partitions),
+        images_by_host=by_host,
+        versions=_versions(spark),
+        errors=[f"{row.image}: {row.error}" for row in rows.where("status = 'failed'").orderBy("image").limit(20).collect()],
+    )
+
+
+def _versions(spark: Any) -> Dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    names = ("bigdl-orca-spark3", "openvino", "numpy", "pandas", "pyarrow", "opencv-python-headless")
+    return {
+        "python": platform.python_version(),
+        "spark": spark.version,
+        "java": spark._jvm.java.lang.System.getProperty("java.version"),
+        "hadoop": spark._jvm.org.apache.hadoop.util.VersionInfo.getVersion(),
+        **{name: version(name) for name in names},
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.flush()
+    status = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(status) if status else sys.exit(0)

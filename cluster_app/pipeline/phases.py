@@ -1,0 +1,25 @@
+"""Where the time of a job goes: named phases, one after the other, on the driver's clock."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from typing import Dict, Iterator
+
+
+class Phases:
+    """Seconds by phase, in the order they were entered; says each on stderr as it ends."""
+
+    def __init__(self) -> None:
+        self.seconds: Dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        print(f"job: {name} ...", file=sys.stderr, flush=True)
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+            print(f"job: {name} took {self.seconds[name]:.1f} s", file=sys.stderr, flush=True)

@@ -1,0 +1,94 @@
+"""Which priors become detections: score filter, suppression per class, the best of all classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cluster_app.tasks import Floats, PostprocessOptions
+from cluster_app.tasks.yolact.config import YolactConfig
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Detections by falling score: prior (n,) int64, class_index (n,) int64 from 0, score (n,) float32."""
+
+    prior: Indices
+    class_index: Indices
+    score: Floats
+
+
+def select(conf: Floats, boxes: Floats, config: YolactConfig, options: PostprocessOptions) -> Selection:
+    """Class scores (N, C) with the background first, boxes (N, 4) x1, y1, x2, y2 -> detections.
+
+    As published: a prior counts if its best foreground score is over the threshold, and then for
+    *every* class. There is no second threshold, so one prior can give a detection per class.
+    """
+    foreground = conf[:, 1:]
+    candidates = np.flatnonzero(foreground.max(axis=1) > options.score_threshold)
+    found: list[Selection] = []
+    for class_index in range(foreground.shape[1] if len(candidates) else 0):
+        scores = foreground[candidates, class_index]
+        if options.nms == "fast":
+            kept = fast_nms(boxes[candidates], scores, config.nms_iou, config.nms_top_k)
+        else:
+            over = np.flatnonzero(scores > options.score_threshold)
+            kept = over[traditional_nms(boxes[candidates[over]], scores[over], config.nms_iou)]
+        found.append(Selection(candidates[kept], np.full(len(kept), class_index, np.int64), scores[kept]))
+    return _best(found, options.top_k)
+
+
+def fast_nms(boxes: Floats, scores: Floats, iou_threshold: float, top_k: int) -> Indices:
+    """Indices into boxes (n, 4) of one class that survive, by falling score.
+
+    YOLACT's Fast NMS (section 4.2 of its paper): of the top_k best, one is dropped if its IoU with any
+    better one is over the threshold, even if that better one is itself dropped.
+    """
+    order = np.argsort(-scores, kind="stable")[:top_k]
+    overlap = np.triu(iou_matrix(boxes[order], boxes[order]), k=1)
+    return order[overlap.max(axis=0, initial=0.0) <= iou_threshold]
+
+
+def traditional_nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:
+    """Greedy suppression: as `fast_nms`, but only survivors suppress. Without a limit per class."""
+    remaining = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(remaining):
+        best, rest = remaining[0], remaining[1:]
+        kept.append(int(best))
+        remaining = rest[iou_matrix(boxes[best : best + 1], boxes[rest])[0] <= iou_threshold]
+    return np.array(kept, np.int64)
+
+
+def iou_matrix(first: Floats, second: Floats) -> Floats:
+    """IoU of every box of first (n, 4) with every one of second (m, 4), as (n, m); x1, y1, x2, y2.
+
+    Boxes without area overlap with nothing: their IoU is 0, not 0 / 0.
+    """
+    low = np.maximum(first[:, None, :2], second[None, :, :2])
+    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    shared: Floats = np.clip(high - low, 0, None).prod(axis=2)
+    union = _area(first)[:, None] + _area(second)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def _area(boxes: Floats) -> Floats:
+    area: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return area
+
+
+def _best(found: list[Selection], top_k: int) -> Selection:
+    if not found:
+        empty = np.empty(0, np.int64)
+        return Selection(empty, empty, np.empty(0, np.float32))
+    score = np.concatenate([part.score for part in found])
+    order = np.argsort(-score, kind="stable")[:top_k]
+    return Selection(
+        prior=np.concatenate([part.prior for part in found])[order],
+        class_index=np.concatenate([part.class_index for part in found])[order],
+        score=score[order],
+    )

@@ -1,0 +1,58 @@
+"""Detections drawn on the photograph: for people to look at, not for measurement."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from cluster_app.tasks import Bytes, Detection
+from cluster_app.tasks.yolact import rle
+from cluster_app.tasks.yolact.categories import NAMES_BY_ID
+
+_OPACITY = 0.45
+_GOLDEN_RATIO = 0.618
+
+
+def draw(image: Bytes, detections: Sequence[Detection]) -> Bytes:
+    """A copy of the (H, W, 3) uint8 BGR image with masks, boxes, class names and scores.
+
+    The best detection is drawn last, so that it stays visible. Raises ValueError if a mask's size
+    is not the image's, as when detections of another image are passed.
+    """
+    canvas = image.copy()
+    for detection in sorted(detections, key=lambda found: found.score):
+        if tuple(detection.segmentation["size"]) != image.shape[:2]:
+            raise ValueError(
+                f"mask of size {list(detection.segmentation['size'])} on an image of size {list(image.shape[:2])}"
+            )
+        _draw_one(canvas, detection)
+    return canvas
+
+
+def _draw_one(canvas: Bytes, detection: Detection) -> None:
+    colour = colour_of(detection.category_id)
+    inside = rle.decode(detection.segmentation).astype(bool)
+    blended = canvas[inside] * (1 - _OPACITY) + np.array(colour) * _OPACITY
+    canvas[inside] = blended.astype(np.uint8)
+    x, y, width, height = (int(value) for value in detection.bbox)
+    thickness = max(1, round(min(canvas.shape[:2]) / 300))
+    cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), colour, thickness)
+    _label(canvas, f"{NAMES_BY_ID[detection.category_id]} {detection.score:.2f}", x, y, colour)
+
+
+def _label(canvas: Bytes, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:
+    scale = max(0.35, min(canvas.shape[:2]) / 1200)
+    (width, height), baseline = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
+    top = max(0, y - height - baseline)
+    cv2.rectangle(canvas, (x, top), (x + width, top + height + baseline), colour, cv2.FILLED)
+    at = (x, top + height)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA)
+
+
+def colour_of(category_id: int) -> tuple[int, int, int]:
+    """A BGR colour for a category, the same in every picture; neighbours are far apart in hue."""
+    red, green, blue = colorsys.hsv_to_rgb(category_id * _GOLDEN_RATIO % 1.0, 0.75, 1.0)
+    return round(blue * 255), round(green * 255), round(red * 255)

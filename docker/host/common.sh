@@ -1,0 +1,36 @@
+# Shared by the scripts of this folder; sourced, never run.
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+STATE="$ROOT/.clusterbed"
+mkdir -p "$STATE"
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# Status 3: this host cannot do it.
+refuse() { printf 'setup: %s\n' "$*" >&2; exit 3; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else refuse "root is needed for: $*; run this as root, or install sudo"
+    fi
+}
+
+install_packages() {
+    command -v apt-get >/dev/null || refuse "missing: $*; this host has no apt-get, install them by its own ways"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >&2
+}
+
+# The Debian mirror the host itself uses, so that what works for it works for the images. Empty where the host is
+# not a Debian: the tools' own default is used then. DEBIAN_MIRROR sets another.
+debian_mirror() {
+    if [ -n "${DEBIAN_MIRROR:-}" ]; then echo "$DEBIAN_MIRROR"; return; fi
+    grep -qs '^ID=debian' /etc/os-release || return 0
+    apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -E '/debian/?$' | head -n 1 || true
+}
+
+debian_keyring() {
+    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    [ -e "$keyring" ] || install_packages debian-archive-keyring
+    echo "$keyring"
+}

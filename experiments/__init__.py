@@ -1,0 +1,1 @@
+"""What runs on the host: clusters, the experiment matrix, measurement, analysis and the report."""

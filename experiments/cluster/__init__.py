@@ -1,0 +1,1 @@
+"""Clusters of ours: up, ready, calibrated, limited, used, down."""

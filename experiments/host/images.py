@@ -1,0 +1,114 @@
+"""The images: which there are, what each is made from, and whether what is there is current."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from experiments.errors import HostError
+from experiments.host import settings
+from experiments.host.command import run, run_logged
+from experiments.host.engine import DOCKER, Engine
+from experiments.host.paths import DOCKER as FOLDERS
+from experiments.host.paths import ENVIRONMENT, LOGS
+
+STACK = "paper"
+_FINGERPRINT = "org.clusterbed.fingerprint"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of the stack: made from docker/NAME, on the images `parents`, or on a Debian suite."""
+
+    name: str
+    parents: tuple[str, ...] = ()
+    suite: str | None = None
+
+
+IMAGES = (
+    Image("base", suite="bullseye"),
+    Image("python", parents=("base",)),
+    Image("spark", parents=("python",)),
+    Image("yarn-slave", parents=("base",)),
+    Image("yarn-master", parents=("spark", "yarn-slave")),
+    Image("builder", suite="bookworm"),
+)
+
+
+def tag(name: str, stack: str = STACK) -> str:
+    return f"clusterbed/{name}:{stack}"
+
+
+def build_all(say: Callable[[str], None]) -> None:
+    """Builds what is missing or out of date, parents first. Raises CommandFailed with the end of the build's log."""
+    engine = Engine()
+    prints = fingerprints()
+    options: list[str] | None = None
+    for image in IMAGES:
+        if _current(engine, image.name, prints[image.name]):
+            say(f"image {tag(image.name)}: up to date")
+            continue
+        options = options if options is not None else settings.build_options()
+        if image.suite:
+            run([str(FOLDERS / "host" / "base-image.sh"), image.suite], timeout=900)
+        say(f"image {tag(image.name)}: building")
+        begin = time.monotonic()
+        _build(image, prints[image.name], options)
+        say(f"image {tag(image.name)}: built in {time.monotonic() - begin:.0f} s, {engine.image_mb(tag(image.name)):.0f} MB")
+
+
+def require(engine: Engine, tags: set[str]) -> None:
+    """Raises HostError that names the images that are missing."""
+    missing = sorted(one for one in tags if engine.image_labels(one) is None)
+    if missing:
+        listed = ", ".join(missing)
+        raise HostError(f"missing image{'s' if len(missing) > 1 else ''}: {listed}; `make images` builds them")
+
+
+def fingerprints() -> dict[str, str]:
+    """By image: a hash over its folder, its parents' fingerprints and the host's certificates."""
+    prints: dict[str, str] = {}
+    for image in IMAGES:
+        digest = hashlib.sha256(settings.certificates_fingerprint().encode())
+        for parent in image.parents:
+            digest.update(prints[parent].encode())
+        folder = FOLDERS / image.name
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            digest.update(f"{path.relative_to(folder)} {path.stat().st_mode & 0o111}".encode() + path.read_bytes())
+        prints[image.name] = digest.hexdigest()[:32]
+    return prints
+
+
+def _current(engine: Engine, name: str, fingerprint: str) -> bool:
+    labels = engine.image_labels(tag(name))
+    return labels is not None and labels.get(_FINGERPRINT) == fingerprint
+
+
+def _build(image: Image, fingerprint: str, options: list[str]) -> None:
+    arguments = [DOCKER, "buildx", "build", "--builder", "default", "--progress", "plain", *options]
+    arguments += ["--label", f"{_FINGERPRINT}={fingerprint}", "--tag", tag(image.name), str(FOLDERS / image.name)]
+    run_logged(arguments, LOGS / f"build-{image.name}.log", where=f"image {tag(image.name)}")
+
+
+def pack_environment(say: Callable[[str], None]) -> None:
+    """Packs the Python environment with conda-pack, for YARN. Skipped when it is packed from the current image."""
+    current = fingerprints()["python"]
+    stamp = ENVIRONMENT.with_suffix(".stamp")
+    if ENVIRONMENT.exists() and stamp.exists() and stamp.read_text() == current:
+        say("packed environment: up to date")
+        return
+    say("packed environment: packing")
+    begin = time.monotonic()
+    ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
+    partial = ENVIRONMENT.with_name("partial-" + ENVIRONMENT.name)
+    pack = ["--entrypoint", "/opt/env/bin/conda-pack", "-v", f"{ENVIRONMENT.parent}:/artefacts"]
+    Engine().run_once(
+        tag("python"),
+        ["-q", "--force", "-p", "/opt/env", "--n-threads", "2", "-o", f"/artefacts/{partial.name}"],
+        options=pack,
+    )
+    partial.rename(ENVIRONMENT)
+    stamp.write_text(current)
+    say(f"packed environment: {ENVIRONMENT.stat().st_size / 1e6:.0f} MB in {time.monotonic() - begin:.0f} s")
