@@ -117,16 +117,13 @@ def _machines(spec: ClusterSpec) -> list[str]:
                 f"{_number(quotas)} ({', '.join(f'{node.name} {_number(node.cpus)}' for node in nodes)}); set cores to "
                 f"{math.ceil(quotas - _TOLERANCE)}, or lower cpus, for example to {_number(share)} on each"
             )
-        if not nodes:
-            messages.append(f"machines.{machine.name}: no node is on it; take it out, or name it as a node's machine")
     return messages
 
 
 def _cores(spec: ClusterSpec) -> list[str]:
     messages = []
-    for node in spec.executor_nodes:
-        executor = node.executor
-        if executor is None or executor.host_cores <= node.cpus + _TOLERANCE:
+    for node, executor in spec.executors:
+        if executor.host_cores <= node.cpus + _TOLERANCE:
             continue
         messages.append(
             f"nodes.{node.entry}.cpus = {_number(node.cpus)}: its executors are worth {_number(executor.host_cores)} "
@@ -158,24 +155,24 @@ def _host(spec: ClusterSpec, host: HostCapacity) -> list[str]:
     messages = []
     cores = sum(machine.cores for machine in spec.machines)
     if cores > host.cores:
+        each = ", ".join(f"{machine.name} {machine.cores}" for machine in spec.machines)
         messages.append(
-            f"machines: their cores add up to {cores} "
-            f"({', '.join(f'{machine.name} {machine.cores}' for machine in spec.machines)}), this host has {host.cores}; "
-            f"lower machines.*.cores to {host.cores} in all, and the quotas on them, or take a larger host"
+            f"machines: their cores add up to {cores} ({each}), this host has {host.cores}; lower machines.*.cores to "
+            f"{host.cores} in all, and the quotas on them, or take a larger host"
         )
     memory = sum(node.memory_mb for node in spec.nodes)
     if memory > host.memory_mb:
         share = host.memory_mb // len(spec.nodes)
         messages.append(
-            f"nodes: their memory adds up to {memory} MB over {len(spec.nodes)} nodes, this host has {host.memory_mb}; "
-            f'lower nodes.*.memory, for example to "{share}m" on each, or the count of nodes, or take a larger host'
+            f"nodes: the memory of {len(spec.nodes)} adds up to {memory} MB, this host has {host.memory_mb}; lower "
+            f'nodes.*.memory, for example to "{share}m" on each, or the count of nodes, or take a larger host'
         )
     return messages
 
 
 def _floor(value: float) -> float:
-    """Rounded down to hundredths."""
-    return math.floor(value * 100 + _TOLERANCE) / 100
+    """Rounded down to thousandths."""
+    return math.floor(value * 1000 + _TOLERANCE) / 1000
 
 
 def _number(value: float) -> str:

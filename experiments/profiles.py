@@ -85,7 +85,8 @@ def quota_factor(profile: Profile, fastest: Profile, measured_ratio: float) -> Q
         )
     factor = published / measured_ratio
     return QuotaFactor(
-        factor, f"published ratio {published:.3f} / {measured_ratio:.3f} measured for the instruction set = {factor:.3f}"
+        factor,
+        f"published ratio {published:.3f} / {measured_ratio:.3f} measured for the instruction set alone = {factor:.3f}",
     )
 
 

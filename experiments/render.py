@@ -181,8 +181,8 @@ def _template(role: str) -> RoleTemplate:
 class _Dumper(yaml.SafeDumper):
     """Indents the items of a list, as Compose files do, and repeats instead of referring to an anchor."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 (PyYAML's name)
         super().increase_indent(flow, False)
 
-    def ignore_aliases(self, data: object) -> bool:
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 (PyYAML's name)
         return True

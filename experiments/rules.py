@@ -34,7 +34,8 @@ def _names(spec: ClusterSpec) -> list[str]:
     for name, number in Counter(node.name for node in spec.nodes).items():
         if number > 1:
             problems.append(
-                f'nodes.{name}: {number} nodes are named "{name}" (a count names its nodes {name}-1 and so on); rename one'
+                f'nodes.{name}: {number} nodes have the name "{name}" (an entry with a count names its own worker-1 '
+                "and so on); rename one"
             )
     return problems
 
@@ -44,7 +45,10 @@ def _roles(spec: ClusterSpec) -> list[str]:
     allowed = (*required, *_OPTIONAL[spec.manager])
     problems = []
     if spec.manager == "local" and len(spec.nodes) != 1:
-        problems.append(f'nodes: manager = "local" has {len(spec.nodes)} nodes; exactly 1 is allowed, with roles ["driver"]')
+        problems.append(
+            f'nodes: there are {len(spec.nodes)} with manager = "local"; exactly 1 is allowed, with roles = '
+            '["driver"]; take the others out'
+        )
     for node in spec.nodes:
         for role in node.roles:
             if role not in allowed:
@@ -79,8 +83,8 @@ def _executors(spec: ClusterSpec) -> list[str]:
     for node in spec.nodes:
         if role in node.roles and node.executor is None:
             problems.append(
-                f'nodes.{node.entry}.executor is missing: a node with the role "{role}" runs executors; give for example '
-                'executor = { cores = 1, memory = "2g", instances = 1, core_share = 0.5 }'
+                f'nodes.{node.entry}.executor is missing: a node with the role "{role}" runs executors; give for '
+                'example executor = { cores = 1, memory = "2g", instances = 1, core_share = 0.5 }'
             )
         if role not in node.roles and node.executor is not None:
             problems.append(
@@ -89,28 +93,25 @@ def _executors(spec: ClusterSpec) -> list[str]:
             )
         if spec.manager == "local" and node.executor is not None and node.executor.instances != 1:
             problems.append(
-                f"nodes.{node.entry}.executor.instances = {node.executor.instances}: local mode is one JVM; allowed: 1; "
-                "give more cores instead"
+                f"nodes.{node.entry}.executor.instances = {node.executor.instances}: local mode is one JVM; allowed: "
+                "1; give more cores instead"
             )
     return list(dict.fromkeys(problems))
 
 
 def _executor_sizes(spec: ClusterSpec) -> list[str]:
     """Spark asks for executors of one size; how many and what a core is worth may differ by node."""
-    nodes = spec.executor_nodes
     problems = []
-    for node in nodes[1:]:
-        first, other = nodes[0].executor, node.executor
-        if first is None or other is None:
-            continue
-        for key, ours, theirs in (
-            ("cores", str(other.cores), str(first.cores)),
-            ("memory", memory_text(other.memory_mb), memory_text(first.memory_mb)),
-            ("overhead", memory_text(other.overhead_mb), memory_text(first.overhead_mb)),
+    for node, executor in spec.executors[1:]:
+        first_node, first = spec.executors[0]
+        for key, given, expected in (
+            ("cores", str(executor.cores), str(first.cores)),
+            ("memory", memory_text(executor.memory_mb), memory_text(first.memory_mb)),
+            ("overhead", memory_text(executor.overhead_mb), memory_text(first.overhead_mb)),
         ):
-            if ours != theirs:
+            if given != expected:
                 problems.append(
-                    f"nodes.{node.entry}.executor.{key} = {ours}: nodes.{nodes[0].entry} has {theirs}, and Spark asks for "
-                    "executors of one size; make them equal (instances and core_share may differ)"
+                    f"nodes.{node.entry}.executor.{key} = {given}: nodes.{first_node.entry} has {expected}, and Spark "
+                    "asks for executors of one size; make them equal (instances and core_share may differ)"
                 )
     return list(dict.fromkeys(problems))

@@ -33,7 +33,7 @@ _NAME_RULE = "small letters, digits and hyphens, 32 at most, a letter first and 
 class _ExecutorTable(Shape):
     cores: Count
     memory: Memory
-    overhead: Memory = Field(DEFAULT_OVERHEAD, validate_default=True)  # type: ignore[assignment]
+    overhead: Memory = Field(DEFAULT_OVERHEAD, validate_default=True)
     instances: Count = 1
     core_share: Number = 1.0
 
@@ -118,7 +118,11 @@ def parse_topology(
     problems = [f"{where}: {problem}" for problem in cluster_problems(spec)]
     if problems:
         raise UserError(*problems)
-    links = [f'{where}: nodes.{n.name}.link = "{n.link}": shaping is not built yet; leave link out' for n in file.nodes if n.link]
+    links = [
+        f'{where}: nodes.{table.name}.link = "{table.link}": shaping a link is not built yet; leave link out'
+        for table in file.nodes
+        if table.link is not None
+    ]
     if links:
         raise HostError(*links)
     return spec
@@ -158,6 +162,8 @@ def _entry_problems(file: _TopologyFile, name: str, profiles: Mapping[str, Profi
     for machine in file.machines:
         if not _NAME.fullmatch(machine):
             problems.append(f"machines.{machine}: a machine's name must be {_NAME_RULE}; rename it")
+        if all(table.machine != machine for table in file.nodes):
+            problems.append(f"machines.{machine}: no node is on it; take it out, or name it as a node's machine")
     for table in file.nodes:
         problems += _node_problems(table, file, profiles)
     return problems
@@ -172,9 +178,9 @@ def _node_problems(table: _NodeTable, file: _TopologyFile, profiles: Mapping[str
         if table.roles.count(role) > 1:
             problems.append(f'{where}.roles: "{role}" is given {table.roles.count(role)} times; give each role once')
     if table.machine not in file.machines:
-        problems.append(f'{where}.machine = "{table.machine}": no such machine; {unknown(table.machine, file.machines)}')
+        problems.append(f'{where}.machine = "{table.machine}": unknown; {unknown(table.machine, file.machines)}')
     if table.profile is not None and table.profile not in profiles:
-        problems.append(f'{where}.profile = "{table.profile}": no such profile; {unknown(table.profile, profiles)}')
+        problems.append(f'{where}.profile = "{table.profile}": not known; {unknown(table.profile, profiles)}')
     if table.profile is not None and table.isa is not None:
         problems.append(
             f'{where}.isa = "{table.isa}": the profile "{table.profile}" gives the instruction set; leave isa out, '
@@ -183,7 +189,7 @@ def _node_problems(table: _NodeTable, file: _TopologyFile, profiles: Mapping[str
     if table.profile is None:
         for key, value, example in (("cpus", table.cpus, "0.5"), ("memory", table.memory, '"4g"')):
             if value is None:
-                problems.append(f"{where}.{key} is missing: give it, for example {key} = {example}, or name a profile")
+                problems.append(f"{where}.{key} is missing: give for example {key} = {example}, or name a profile")
     for role in table.ports:
         if role not in table.roles:
             problems.append(f"{where}.ports.{role}: the node has no such role; {unknown(role, table.roles)}")
@@ -200,11 +206,9 @@ def _names(entry: str, count: int | None) -> tuple[str, ...]:
 
 
 def _node(table: _NodeTable, name: str, profiles: Mapping[str, Profile]) -> NodeSpec:
-    profile = profiles[table.profile] if table.profile is not None else None
-    cpus = table.cpus if table.cpus is not None or profile is None else profile.cpus
-    memory = table.memory if table.memory is not None or profile is None else profile.memory_mb
-    if cpus is None or memory is None:
-        raise AssertionError("checked by _node_problems")
+    profile = profiles.get(table.profile or "")
+    cpus = table.cpus or (profile.cpus if profile else 0.0)
+    memory = table.memory or (profile.memory_mb if profile else 0)
     return NodeSpec(
         name=name,
         entry=table.name,

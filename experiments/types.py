@@ -134,18 +134,23 @@ class ClusterSpec:
         return self.driver if "nodemanager" in self.driver.roles else self.nodes_with("nodemanager")[0]
 
     @property
+    def executors(self) -> tuple[tuple[NodeSpec, Executor], ...]:
+        """The nodes that run executors, each with its own."""
+        return tuple((node, node.executor) for node in self.nodes if node.executor is not None)
+
+    @property
     def executor_nodes(self) -> tuple[NodeSpec, ...]:
-        return tuple(node for node in self.nodes if node.executor is not None)
+        return tuple(node for node, _ in self.executors)
 
     @property
     def executor(self) -> Executor:
-        """The executor of the first node that has one: cores and memory are the same on all of them."""
-        return next(node.executor for node in self.nodes if node.executor is not None)
+        """The first node's: cores and memory are the same on all, instances and core_share may differ."""
+        return self.executors[0][1]
 
     @property
     def total_executors(self) -> int:
-        return sum(node.executor.instances for node in self.nodes if node.executor is not None)
+        return sum(executor.instances for _, executor in self.executors)
 
     @property
     def total_executor_cores(self) -> int:
-        return sum(node.executor.total_cores for node in self.nodes if node.executor is not None)
+        return sum(executor.total_cores for _, executor in self.executors)

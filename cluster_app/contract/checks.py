@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, NamedTuple, TypeVar
 
 Read = Callable[[Any, str, list[str]], Any]
 Record = TypeVar("Record")

@@ -29,11 +29,15 @@ from cluster_app.network.priors import priors_module, split_priors
 from cluster_app.network.seeded import CALIBRATION_SIZE, seeded_network
 from cluster_app.network.simplify import simplify
 from cluster_app.network.weights import load_weights
+from cluster_app.tasks import Floats
 from cluster_app.tasks.yolact.config import YolactConfig
 from cluster_app.tasks.yolact.preprocess import preprocess
 
 THREADS = 2  # fixed: sums in another order would give other last digits
-TOLERANCES = {"onnx": 1e-3, "fp32": 1e-3, "fp16": 1e-1}
+# Largest absolute difference to PyTorch that a file may show, by output. FP16 rounds every weight, and the error
+# passes through all layers; loc and proto have the larger values.
+EXACT = {"loc": 1e-3, "conf": 1e-3, "mask": 1e-3, "proto": 1e-3}
+TOLERANCES = {"onnx": EXACT, "fp32": EXACT, "fp16": {"loc": 0.25, "conf": 0.05, "mask": 0.1, "proto": 0.25}}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -132,14 +136,14 @@ def _inputs(photos: Sequence[Photo], image_size: int) -> list[torch.Tensor]:
     return [torch.from_numpy(preprocess(photo.pixels, image_size)) for photo in photos]
 
 
-def _compare(model: Yolact, folder: Path, image: verify.Floats) -> dict[str, dict[str, float]]:
+def _compare(model: Yolact, folder: Path, image: Floats) -> dict[str, dict[str, float]]:
     reference = verify.torch_backend(model)(image)
     compared = {}
-    for kind, tolerance in TOLERANCES.items():
+    for kind, allowed in TOLERANCES.items():
         onnx_path, xml_path = folder / "model.onnx", folder / f"{kind}.xml"
         backend = verify.onnx_backend(onnx_path) if kind == "onnx" else verify.openvino_backend(xml_path)
         compared[kind] = verify.differences(backend, reference, image)
-        verify.check_differences(f"{folder.name}: {kind}", compared[kind], tolerance)
+        verify.check_differences(f"{folder.name}: {kind}", compared[kind], allowed)
     return compared
 
 

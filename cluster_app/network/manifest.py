@@ -77,7 +77,7 @@ def write(
     simplified: Simplified,
     stored: Mapping[str, Mapping[str, int]],
     compared: Mapping[str, Mapping[str, float]],
-    tolerances: Mapping[str, float],
+    tolerances: Mapping[str, Mapping[str, float]],
     findings: Sequence[Findings],
 ) -> None:
     """Write manifest.json into the folder, last: it holds the other files' digests."""

@@ -26,7 +26,9 @@ class FixedUpsample(nn.Module):
         self.side = side
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False)
+        size = (self.side, self.side)
+        larger: torch.Tensor = functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+        return larger
 
 
 class FeaturePyramid(nn.Module):

@@ -18,7 +18,7 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Photo:
-    name: str
+    name: str  # its path in the folder
     pixels: Bytes  # (H, W, 3) uint8 BGR
 
 
@@ -28,7 +28,7 @@ def read_photos(folder: Path) -> list[Photo]:
     Unreadable files are skipped with a message. Raises ValueError if fewer than 5 are left.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    photos = [photo for photo in map(_read, paths) if photo is not None]
+    photos = [photo for path in paths if (photo := _read(path, folder)) is not None]
     if len(photos) < FEWEST:
         raise ValueError(
             f"{folder} has {len(photos)} readable photographs ({', '.join(SUFFIXES)}); at least {FEWEST} are needed"
@@ -36,12 +36,12 @@ def read_photos(folder: Path) -> list[Photo]:
     return _spread(photos)
 
 
-def _read(path: Path) -> Photo | None:
+def _read(path: Path, folder: Path) -> Photo | None:
     pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if pixels is None:
         print(f"skipped {path}: not an image that OpenCV can read", file=sys.stderr)
         return None
-    return Photo(path.name, pixels)
+    return Photo(path.relative_to(folder).as_posix(), pixels)
 
 
 def _spread(photos: Sequence[Photo]) -> list[Photo]:

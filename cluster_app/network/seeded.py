@@ -84,7 +84,8 @@ def _normalised_run(part: nn.Module, inputs: object) -> None:
         return again
 
     convs = [module for module in part.modules() if isinstance(module, nn.Conv2d)]
-    hooks = [conv.register_forward_hook(normalise) for conv in convs]
+    # A hook may replace the output, which torch 1.13's annotation does not say.
+    hooks = [conv.register_forward_hook(normalise) for conv in convs]  # type: ignore[arg-type]
     part(inputs)
     for hook in hooks:
         hook.remove()

@@ -48,7 +48,7 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is no checkpoint
         raise ValueError(f"{path} is not a PyTorch checkpoint that holds tensors only: {error}") from error
-    if not isinstance(content, Mapping) or not all(torch.is_tensor(value) for value in content.values()):
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
         raise ValueError(f"{path} holds no state_dict: expected names with a tensor each")
     return content
 

@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Tuple
 
+from cluster_app.contract.job import Job
+
 _NAMES = {"FP32": "f32", "BF16": "bf16", "I8": "int8", "U8": "int8", "FP16": "f16"}
 _COMPUTE_LAYERS = {"Convolution", "FullyConnected", "MatMul", "Deconvolution"}
 
@@ -62,6 +64,18 @@ def probe(spark: Any, model_path: str, config: Dict[str, str], batch_size: int, 
     found = spark.sparkContext.parallelize(range(slots), slots).mapPartitions(compile_here).collect()
     shared.unpersist()
     return sorted(set(found), key=lambda one: one.host)
+
+
+def verified(job: Job, compiled: List[Compiled]) -> str:
+    """The floating-point arithmetic that every host compiled. Raises ArithmeticError if it is not what was asked for."""
+    for one in compiled:
+        floating = [name for name in one.precisions if name != "int8"]
+        if floating != [job.precision]:
+            raise ArithmeticError(
+                f"precision: {job.precision} was asked for, {one.host} compiled {', '.join(one.precisions)} "
+                f"(instruction set: {one.isa_cap}); ask for f32, or use processors that have it"
+            )
+    return job.precision
 
 
 def storage_of(model_xml: str) -> str:

@@ -12,11 +12,27 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from cluster_app.contract.job import Job
-from cluster_app.pipeline.inventory import InputFile, escape_glob, partition_bytes, relative_origin
+from cluster_app.pipeline.inventory import (
+    InputFile,
+    escape_glob,
+    needs_quoting,
+    partition_bytes,
+    relative,
+    relative_origin,
+)
 from cluster_app.pipeline.phases import Phases
 from cluster_app.pipeline.rows import DETECTIONS_DDL, detections_json
 from cluster_app.tasks import PostprocessOptions, Task
 
+DEVIATIONS = (
+    "a Reshape follows the identity model: BigDL's NNModel fails on its four-dimensional result",
+    "the input of predict is kept in memory before it: predict reads it twice and pairs by position",
+    "normalisation comes before the resize, which then works on floats as in YOLACT's published preprocessing",
+    "images whose names need quoting in a URL are decoded by OpenCV: Spark 3.1's image reader does not find them",
+    "grey images and images with alpha are turned to three channels before preprocessing",
+)
+# Channels and OpenCV type (CV_8UC3) of a colour image in Spark's image struct.
+_COLOUR = (3, 16)
 RESULT_SCHEMA = "image string, host string, error string, detections string"
 
 
@@ -76,16 +92,42 @@ def _read(spark: Any, job: Job, files: List[InputFile], root: str) -> Any:
         spark.conf.set("spark.sql.files.openCostInBytes", "1")
         spark.conf.set("spark.sql.files.minPartitionNum", "1")
         spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
-    frame = spark.read.format("image").option("recursiveFileLookup", "true").load(escape_glob(root))
+    wanted = [file.image for file in files if file.status == "ok"]
+    quoted = [name for name in wanted if needs_quoting(f"{root}/{name}")]
     names = F.udf(lambda origin: relative_origin(origin, root))
+    # A file that Spark's reader cannot open is read below; one that is gone since is a row without a result.
+    spark.conf.set("spark.sql.files.ignoreMissingFiles", "true")
+    frame = spark.read.format("image").option("recursiveFileLookup", "true").load(escape_glob(root))
     frame = frame.select(names("image.origin").alias("name"), "image")
-    bad = [file.image for file in files if file.status != "ok"]
-    if bad:
-        frame = frame.where(~F.col("name").isin(bad))
-    frame = frame.where(F.col("image.height") > 0)
+    frame = frame.where(F.col("name").isin(wanted) & (F.col("image.height") > 0))
+    if quoted:
+        frame = frame.union(_read_quoted(spark, quoted, root))
     if job.repartition is not None:
         frame = frame.repartition(job.repartition)
     return frame
+
+
+def _read_quoted(spark: Any, names: List[str], root: str) -> Any:
+    """Images whose names hold a space or the like, decoded by OpenCV into Spark's image struct.
+
+    Spark 3.1's image reader looks for such a file under its quoted name, and does not find it.
+    """
+    from pyspark.sql import functions as F
+
+    paths = [escape_glob(f"{root}/{name}") for name in names]
+    frame = spark.read.format("binaryFile").load(paths)
+    name, decode = F.udf(lambda path: relative(path, root)), F.udf(_decoded, _image_struct())
+    return frame.select(name("path").alias("name"), decode("path", "content").alias("image"))
+
+
+def _decoded(path: str, content: Any) -> Tuple[Any, ...]:
+    import cv2
+    import numpy
+
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    image = cv2.imdecode(numpy.frombuffer(bytes(content), numpy.uint8), flags)
+    height, width = image.shape[:2]
+    return (path, height, width, *_COLOUR, bytearray(image.tobytes()))
 
 
 def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
@@ -121,7 +163,7 @@ def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
     to_three_dimensions = F.udf(
         lambda flat: _nested(flat, size), ArrayType(ArrayType(ArrayType(FloatType())))
     )
-    three_channels = _three_channels_udf(spark)
+    three_channels = F.udf(_three_channels, _image_struct())
     colour = images.select("name", "image.height", "image.width", three_channels("image").alias("image"))
     flat = model.transform(colour)
     return flat.select("name", "height", "width", to_three_dimensions("flat").alias("input"))
@@ -133,13 +175,11 @@ def _nested(flat: Sequence[float], size: int) -> List[Any]:
     return numpy.asarray(flat, numpy.float32).reshape(3, size, size).tolist()  # type: ignore[no-any-return]
 
 
-def _three_channels_udf(spark: Any) -> Any:
-    """A UDF from Spark's image struct to the same of three channels: BigDL's chain fails at any other number."""
+def _image_struct() -> Any:
+    """The type of Spark's image column."""
     from pyspark.ml.image import ImageSchema
-    from pyspark.sql import functions as F
 
-    struct = ImageSchema.imageSchema["image"].dataType
-    return F.udf(_three_channels, struct)
+    return ImageSchema.imageSchema["image"].dataType
 
 
 def _three_channels(image: Any) -> Tuple[Any, ...]:
@@ -150,7 +190,7 @@ def _three_channels(image: Any) -> Tuple[Any, ...]:
         return tuple(image)
     pixels = numpy.frombuffer(image.data, numpy.uint8).reshape(image.height, image.width, image.nChannels)
     colour = pixels[:, :, :3] if image.nChannels == 4 else numpy.repeat(pixels, 3, axis=2)
-    return (image.origin, image.height, image.width, 3, 16, bytearray(numpy.ascontiguousarray(colour).tobytes()))
+    return (image.origin, image.height, image.width, *_COLOUR, bytearray(numpy.ascontiguousarray(colour).tobytes()))
 
 
 def estimator_config(job: Job) -> Dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Mapping, Optional
+from typing import Any, List, Optional
 from urllib.parse import unquote
 
 from cluster_app.pipeline import images
@@ -21,35 +21,19 @@ class InputFile:
     height: Optional[int]
 
 
-_SCHEMA = "path string, size long, status string, error string, width int, height int"
+def take_inventory(spark: Any, root: str) -> List[InputFile]:
+    """Reads each file below `root` (a qualified URI of a folder) once, on the executors; returns the files by name.
 
-
-def take_inventory(spark: Any, root: str, slots: int) -> List[InputFile]:
-    """Reads each file below `root` (a qualified URI of a folder) once, on the executors, in about `slots` tasks.
-
-    Returns the files by name. Names that start with a dot or an underscore are Hadoop's own and not input.
+    Names that start with a dot or an underscore are Hadoop's own and not input.
     """
     frame = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(escape_glob(root))
-    rows = frame.select("path", "length", "content").repartition(slots).mapInPandas(_inspect_all, _SCHEMA).collect()
-    files = (InputFile(relative(row.path, root), row.size, row.status, row.error, row.width, row.height) for row in rows)
-    return sorted(files, key=lambda file: file.image)
+    found = frame.select("path", "length", "content").rdd.map(lambda row: _entry(row, root)).collect()
+    return sorted(found, key=lambda file: file.image)
 
 
-def _inspect_all(batches: Iterator[Any]) -> Iterator[Any]:
-    import pandas
-
-    for batch in batches:
-        found = [images.inspect(content) for content in batch["content"]]
-        yield pandas.DataFrame(
-            {
-                "path": batch["path"],
-                "size": batch["length"],
-                "status": [one.status for one in found],
-                "error": [one.error for one in found],
-                "width": pandas.array([one.width for one in found], dtype="Int32"),
-                "height": pandas.array([one.height for one in found], dtype="Int32"),
-            }
-        )
+def _entry(row: Any, root: str) -> InputFile:
+    seen = images.inspect(bytes(row.content))
+    return InputFile(relative(row.path, root), row.length, seen.status, seen.error, seen.width, seen.height)
 
 
 def relative(path: str, root: str) -> str:
@@ -72,6 +56,11 @@ def _without_authority_slashes(uri: str) -> str:
 def escape_glob(uri: str) -> str:
     """The URI with the characters that Hadoop's globs give a meaning taken literally."""
     return "".join("\\" + character if character in "{}[]*?\\" else character for character in uri)
+
+
+def needs_quoting(path: str) -> bool:
+    """Whether a path looks different as a URL, as it does with a space, a percent sign or a bracket in it."""
+    return not all(character.isalnum() or character in "_-.!~'(),;:$&+=@/" for character in path)
 
 
 def partition_bytes(sizes: List[int], partitions: int) -> int:

@@ -12,17 +12,22 @@ import os
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from cluster_app.contract.job import ContractError, Job, parse_job
-from cluster_app.contract.result import Arithmetic, Counts, JobResult, Partitions
+from cluster_app.contract.result import Arithmetic, Counts, ExecutorShare, JobResult, Partitions, Phase
+from cluster_app.contract.rows import STATUSES
 from cluster_app.pipeline import arithmetic, bigdl_engine, sinks
 from cluster_app.pipeline.inventory import InputFile, take_inventory
 from cluster_app.pipeline.phases import Phases
 from cluster_app.pipeline.rows import complete
 from cluster_app.pipeline.storage import Storage
 from cluster_app.tasks.yolact.adapter import YolactTask
+
+# Messages of failed images that go into the result; the rows hold all of them.
+_MAX_ERRORS = 20
 
 
 def main(arguments: List[str]) -> int:
@@ -37,8 +42,19 @@ def main(arguments: List[str]) -> int:
     except (ContractError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
         print(f"job: {error}", file=sys.stderr)
         return 2
-    print("job-result: " + json.dumps(result.to_json()), flush=True)
+    except Exception as error:
+        # The driver's log keeps the whole story; its last line says it in one.
+        traceback.print_exc()
+        print(f"job: failed: {type(error).__name__}: {_first_line(error)}", file=sys.stderr)
+        return 1
+    print("job-result: " + json.dumps(json.loads(result.to_json())), flush=True)
     return 1 if result.counts.failed else 0
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return (causes[-1:] or lines[:1] or ["no message"])[0][:500]
 
 
 def run(job: Job, begin: float) -> JobResult:
@@ -51,11 +67,12 @@ def run(job: Job, begin: float) -> JobResult:
         with phases.measure("inventory"):
             _check(storage, job)
             root = storage.qualified(job.input)
-            files = take_inventory(spark, root, slots)
+            files = take_inventory(spark, root)
             if not files:
                 raise FileNotFoundError(f"input: {job.input} holds no file")
             model, priors = _fetch_model(storage, job, folder)
-            compiled = arithmetic.probe(spark, model, bigdl_engine.estimator_config(job), job.batch_size, slots)
+            config = bigdl_engine.estimator_config(job)
+            precision = arithmetic.verified(job, arithmetic.probe(spark, model, config, job.batch_size, slots))
         predicted = bigdl_engine.run(spark, job, task, files, model, priors, root, phases)
         storage_kind = arithmetic.storage_of(_read_text(model))
 
@@ -65,9 +82,10 @@ def run(job: Job, begin: float) -> JobResult:
         sinks.write_rows(complete(spark, files, predicted.rows), partial)
         rows = spark.read.parquet(partial).persist()
         sinks.draw_overlays(storage, rows, root, partial, job, task)
-        phases.seconds["total"] = time.perf_counter() - begin
-        result = _result(spark, job, files, rows, phases, compiled, storage_kind, predicted.partitions)
-        sinks.commit(storage, job, partial, result.to_json())
+    # All that is left is writing this result and one rename.
+    phases.seconds["total"] = time.perf_counter() - begin
+    result = _result(spark, job, files, rows, phases, precision, storage_kind, predicted.partitions)
+    sinks.commit(storage, job, partial, result)
     spark.stop()
     return result
 
@@ -77,7 +95,9 @@ def _session() -> Any:
     from pyspark.sql import SparkSession
 
     # An executor gateway keeps the JVM of local mode alive after the job; nothing here needs one.
-    context = init_orca_context(cluster_mode="spark-submit", init_executor_gateway=False)
+    context = init_orca_context(
+        cluster_mode="spark-submit", init_executor_gateway=False, redirect_spark_log=False
+    )
     context.setLogLevel("WARN")
     hadoop = context._jsc.hadoopConfiguration()
     # _SUCCESS is written when everything is there, not when Parquet is.
@@ -114,38 +134,28 @@ def _result(
     files: List[InputFile],
     rows: Any,
     phases: Phases,
-    compiled: List[arithmetic.Compiled],
+    precision: str,
     storage_kind: str,
-    partitions: Any,
+    partitions: Mapping[str, int],
 ) -> JobResult:
     by_status = Counter({row["status"]: row["count"] for row in rows.groupBy("status").count().collect()})
     by_host = {row["host"]: row["count"] for row in rows.where("host is not null").groupBy("host").count().collect()}
-    detections = rows.selectExpr("sum(size(detections)) as n").first()["n"] or 0
+    detections = rows.where("status = 'ok'").selectExpr("sum(size(detections)) as n").first()["n"] or 0
+    failures = rows.where("status = 'failed'").orderBy("image").select("image", "error").limit(_MAX_ERRORS).collect()
     if sum(by_status.values()) != len(files):
         raise RuntimeError(f"{sum(by_status.values())} rows were written for {len(files)} input files")
     return JobResult(
         engine=job.engine,
         timing=job.timing,
-        phases=dict(phases.seconds),
-        counts=Counts(
-            images=len(files),
-            ok=by_status["ok"],
-            corrupt=by_status["corrupt"],
-            unsupported=by_status["unsupported"],
-            failed=by_status["failed"],
-            detections=detections,
-        ),
-        arithmetic=Arithmetic(
-            precision_asked=job.precision,
-            precision_compiled={one.host: list(one.precisions) for one in compiled},
-            storage=storage_kind,
-        ),
-        isa_caps={one.host: one.isa_cap for one in compiled},
+        phases=tuple(Phase(name, seconds) for name, seconds in phases.seconds.items()),
+        counts=Counts(len(files), *(by_status[status] for status in STATUSES), detections=detections),
+        arithmetic=Arithmetic(job.precision, precision, storage_kind),
         threads_per_task=job.threads_per_task,
         partitions=Partitions(**partitions),
-        images_by_host=by_host,
+        executors=tuple(ExecutorShare(host, images) for host, images in sorted(by_host.items())),
         versions=_versions(spark),
-        errors=[f"{row.image}: {row.error}" for row in rows.where("status = 'failed'").orderBy("image").limit(20).collect()],
+        deviations=bigdl_engine.DEVIATIONS,
+        errors=tuple(f"{row.image}: {row.error}" for row in failures),
     )
 
 
@@ -164,7 +174,8 @@ def _versions(spark: Any) -> Dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.flush()
     status = main(sys.argv[1:])
+    sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status) if status else sys.exit(0)
+    # Libraries register clean-up of contexts that this job does not have; it has stopped its own.
+    os._exit(status)

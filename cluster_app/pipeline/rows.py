@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any, List, Sequence
 
+from cluster_app.contract.rows import COLUMNS
 from cluster_app.pipeline.inventory import InputFile
 from cluster_app.tasks import Detection
 
-DETECTIONS_DDL = (
-    "array<struct<category_id:int,score:float,bbox:array<float>,segmentation:struct<size:array<int>,counts:string>>>"
-)
+DETECTIONS_DDL = COLUMNS["detections"]
 _FILES_DDL = "image string, width int, height int, status string, error string"
 
 

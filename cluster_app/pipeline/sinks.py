@@ -5,16 +5,15 @@ Everything is written beside the output and moved there when complete: an output
 
 from __future__ import annotations
 
-import json
 import posixpath
 from typing import Any, List
 from urllib.parse import quote
 
 from cluster_app.contract.job import Job
+from cluster_app.contract.result import JobResult
+from cluster_app.contract.rows import RESULT_FILE, SUCCESS_FILE
 from cluster_app.pipeline.storage import Storage
 from cluster_app.tasks import Detection, Task
-
-SUCCESS = "_SUCCESS"
 
 
 def partial_of(output: str) -> str:
@@ -59,10 +58,10 @@ def draw_overlays(storage: Storage, rows: Any, root: str, folder: str, job: Job,
     return drawn
 
 
-def commit(storage: Storage, job: Job, folder: str, result: Any) -> None:
+def commit(storage: Storage, job: Job, folder: str, result: JobResult) -> None:
     """Writes result and _SUCCESS into the prepared folder and moves it to the output."""
-    storage.write(f"{folder}/job-result.json", (json.dumps(result, indent=2) + "\n").encode())
-    storage.write(f"{folder}/{SUCCESS}", b"")
+    storage.write(f"{folder}/{RESULT_FILE}", result.to_json().encode())
+    storage.write(f"{folder}/{SUCCESS_FILE}", b"")
     if job.if_exists == "replace" or not storage.names(job.output):
         storage.delete(job.output)
     storage.rename(folder, job.output)

@@ -104,17 +104,18 @@ class Engine:
         container: str,
         arguments: Sequence[str],
         *,
+        folder: str,
         environment: Mapping[str, str],
         log: Path,
         on_line: Callable[[str], None],
     ) -> tuple[int, str]:
-        """Runs a command as the user cluster; gives each line of both streams to `on_line` and to a file.
+        """Runs a command as the user cluster in a folder; gives each line of both streams to `on_line` and to a file.
 
         Returns (exit status, last 200 lines). The caller ends the command inside the container when it is
         interrupted: the client's end does not.
         """
         variables = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
-        command = [DOCKER, "exec", "-u", "cluster", *variables, container, *arguments]
+        command = [DOCKER, "exec", "-u", "cluster", "-w", folder, *variables, container, *arguments]
         log.parent.mkdir(parents=True, exist_ok=True)
         tail: list[str] = []
         # A session of its own: the terminal's Ctrl-C is answered here, in order, and not by the client.

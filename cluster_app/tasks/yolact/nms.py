@@ -50,7 +50,8 @@ def fast_nms(boxes: Floats, scores: Floats, iou_threshold: float, top_k: int) ->
     """
     order = np.argsort(-scores, kind="stable")[:top_k]
     overlap = np.triu(iou_matrix(boxes[order], boxes[order]), k=1)
-    return order[overlap.max(axis=0, initial=0.0) <= iou_threshold]
+    kept: Indices = order[overlap.max(axis=0, initial=0.0) <= iou_threshold]
+    return kept
 
 
 def traditional_nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:
@@ -73,7 +74,8 @@ def iou_matrix(first: Floats, second: Floats) -> Floats:
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
     shared: Floats = np.clip(high - low, 0, None).prod(axis=2)
     union = _area(first)[:, None] + _area(second)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou
 
 
 def _area(boxes: Floats) -> Floats:

@@ -20,11 +20,11 @@ def make_priors(config: YolactConfig) -> Floats:
         _level(side, scale / config.image_size, config.ratios)
         for side, scale in zip(config.feature_sizes, config.scales)
     ]
-    return np.concatenate(levels).astype(np.float32)
+    return np.concatenate(levels)
 
 
 def _level(side: int, scale: float, ratios: tuple[float, ...]) -> Floats:
     centres = (np.arange(side) + 0.5) / side
     widths = scale * np.array([math.sqrt(ratio) for ratio in ratios])
     cy, cx, width = np.meshgrid(centres, centres, widths, indexing="ij")
-    return np.stack([cx, cy, width, width], axis=-1).reshape(-1, 4)
+    return np.stack([cx, cy, width, width], axis=-1).reshape(-1, 4).astype(np.float32)

@@ -72,7 +72,8 @@ def compress(counts: Counts) -> str:
     length = ends.argmax(axis=1)[:, None]
     position = np.arange(_MAX_GROUPS)[None, :]
     characters = groups + np.where(position < length, _MORE, 0) + _OFFSET
-    return characters[position <= length].astype(np.uint8).tobytes().decode("ascii")
+    text: str = characters[position <= length].astype(np.uint8).tobytes().decode("ascii")
+    return text
 
 
 def decompress(text: str) -> Counts:

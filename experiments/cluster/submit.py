@@ -1,0 +1,139 @@
+"""Runs a job on a cluster that is up: stages what it needs, submits it, watches it, brings its evidence home."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster_app.contract.checks import ContractError
+from cluster_app.contract.job import Job
+from cluster_app.contract.result import JobResult, parse_result
+from experiments.cluster import spark, staging
+from experiments.cluster.interrupts import uninterrupted
+from experiments.errors import RunFailed, UserError
+from experiments.fit import check_threads
+from experiments.host.engine import Engine
+from experiments.host.paths import ENVIRONMENT, ROOT
+from experiments.render import container_name
+from experiments.types import ClusterSpec
+
+TIMEOUT = 3600.0
+# How long the driver waits for its executors: shipping the packed environment under a quota takes minutes.
+EXECUTORS_TIMEOUT = 900
+_JOBS = "/srv/data/jobs"
+_PARTS = ("__init__.py", "contract", "tasks", "pipeline")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job that ended: its result, the wall time of its submission, the event log and the driver's log."""
+
+    job: Job
+    result: JobResult
+    submit_seconds: float
+    ship_environment_seconds: float | None
+    event_log: Path
+    log: Path
+
+
+def submit(
+    spec: ClusterSpec, job: Job, evidence: Path, say: Callable[[str], None], *, timeout: float = TIMEOUT
+) -> Submitted:
+    """Submits a job and waits for its end; `evidence` gets the driver's log and Spark's event log.
+
+    On Ctrl-C or a time-out the job is ended and its half-written output is removed. Raises UserError for a job that
+    the cluster cannot read or run, RunFailed with the driver's own message for one that failed.
+    """
+    check_threads(spec, job.threads_per_task)
+    staging.check_readable(spec, job)
+    engine, container = Engine(), container_name(spec.name, spec.driver.name)
+    shipped = staging.ship_environment(engine, container, ENVIRONMENT, say) if spec.manager == "yarn" else None
+    identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    folder = f"{_JOBS}/{identity}"
+    engine.exec(container, ["as-cluster", "mkdir", "-p", folder, spark.EVENTS])
+    engine.put(container, {"job.json": job.to_json().encode(), "main.py": _main(), "cluster_app.zip": application()}, folder)
+
+    begin = time.monotonic()
+    log = evidence / "driver.log"
+    try:
+        status, tail = engine.exec_streamed(
+            container,
+            ["timeout", "-k", "10", str(int(timeout)), *_command(spec, job, folder)],
+            folder=folder,
+            environment={"HOME": "/home/cluster"},
+            log=log,
+            on_line=lambda line: say(line.removeprefix("job: ")) if line.startswith("job: ") else None,
+        )
+    except BaseException:
+        with uninterrupted():
+            engine.exec(container, ["pkill", "-KILL", "-f", folder], check=False)
+            staging.remove_partial(engine, container, spec, job)
+        raise
+    seconds = time.monotonic() - begin
+    events = _bring_events(engine, container, evidence)
+    if status != 0:
+        staging.remove_partial(engine, container, spec, job)
+    return Submitted(job, _result(status, tail, log, timeout), seconds, shipped, events, log)
+
+
+def application() -> bytes:
+    """The zip that goes with every job: contract, tasks and pipeline of cluster_app."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in _PARTS:
+            path = ROOT / "cluster_app" / part
+            for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+                archive.write(file, file.relative_to(ROOT))
+    return buffer.getvalue()
+
+
+def _main() -> bytes:
+    return (ROOT / "cluster_app" / "pipeline" / "main.py").read_bytes()
+
+
+def _command(spec: ClusterSpec, job: Job, folder: str) -> list[str]:
+    conf = spark.resources(spec) | spark.waiting(EXECUTORS_TIMEOUT) | spark.bigdl(spec, job.threads_per_task)
+    options = (*spark.bigdl_properties(), "--name", "clusterbed", "--py-files", f"{folder}/cluster_app.zip")
+    return spark.arguments(spec, conf, f"{folder}/main.py", f"{folder}/job.json", options=options)
+
+
+def _bring_events(engine: Engine, container: str, evidence: Path) -> Path:
+    """Moves the event logs of the driver's node into the evidence; returns their folder."""
+    target = evidence / "events"
+    engine.copy_out(container, f"{spark.EVENTS}/.", target)
+    return target
+
+
+def _result(status: int, tail: str, log: Path, timeout: float) -> JobResult:
+    """The result that the driver printed. Raises UserError (its status 2) or RunFailed with its own message."""
+    lines = tail.splitlines()
+    said = [line.removeprefix("job: ") for line in lines if line.startswith("job: ")]
+    printed = next((line.removeprefix("job-result: ") for line in lines if line.startswith("job-result: ")), None)
+    if status == 2 and said:
+        raise UserError(said[-1])
+    if status == 1 and said and said[-1].startswith("failed: "):
+        raise RunFailed(f"the job {said[-1]}; its log: {log}")
+    if status in (124, 137):
+        raise RunFailed(f"the job did not end within {timeout:.0f} s and was ended; its log: {log}")
+    if printed is None:
+        raise RunFailed(f"the job failed (status {status}): {_cause(lines)}; its log: {log}")
+    try:
+        return parse_result(json.loads(printed), str(log))
+    except ContractError as error:
+        raise RunFailed(f"the job's result is not complete: {error}") from None
+
+
+def _cause(lines: list[str]) -> str:
+    """The line of the driver's log that says most."""
+    plain = [line.strip() for line in lines if line.strip()]
+    caused = [line for line in plain if line.startswith(("Caused by:", "job failed:"))]
+    errors = [line for line in plain if "Error" in line or "Exception" in line]
+    return (caused[-1:] or errors[-1:] or plain[-1:] or ["its log is empty"])[0][:500]
+
+

@@ -1,0 +1,216 @@
+"""What the demo's report says in numbers and sentences, computed from the records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cluster_app.contract.result import PHASES
+from cluster_app.contract.rows import STATUSES
+from experiments.report.records import Record, Summary
+from experiments.report.text import count_text, fixed_text, joined, number_text, percent_text, seconds_text
+
+STAGES = ("read", "preprocess", "predict", "postprocess")
+PARTS = tuple(phase for phase in PHASES if phase != "total")
+
+_FIGURES = {
+    "standalone_registered_seconds": "standalone, 3 workers: registered",
+    "standalone_canary_seconds": "standalone: canary done",
+    "yarn_registered_seconds": "YARN, 3 nodes: registered",
+    "yarn_canary_seconds": "YARN: canary done",
+    "down_seconds": "cluster taken down",
+    "demo_seconds": "the whole demo",
+    "environment_mb": "packed Python environment",
+    "host_calibration_seconds": "host calibration",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the summary beside its target. met is None where there is nothing to compare."""
+
+    label: str
+    measured: str
+    target: str
+    verdict: str
+    met: bool | None
+
+
+@dataclass(frozen=True)
+class PhaseRow:
+    """A phase on each cluster: (seconds in all, seconds per image that is ok)."""
+
+    name: str
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class NotOk:
+    """A file without a good result, and the clusters that say so."""
+
+    image: str
+    status: str
+    reason: str
+    clusters: str
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """What was in force on a node, at boot and while the job was measured."""
+
+    node: str
+    boot_cpus: str
+    measured_cpus: str
+    memory: str
+    cpuset: str
+    isa: str
+
+
+def per_image(record: Record, phase: str) -> float | None:
+    """Seconds of a phase for each image that is ok; None if there is none."""
+    ok = record.result.counts.ok
+    return record.seconds(phase) / ok if ok else None
+
+
+def answer(summary: Summary, records: Sequence[Record]) -> list[str]:
+    """The result in sentences: what became of the files, and where the time went."""
+    names = [record.cluster for record in records]
+    files = count_text(summary.images, "input file")
+    outcomes = dict.fromkeys(_outcome(record) for record in records)
+    if len(outcomes) == 1:
+        each = "on each of them " if len(names) > 1 else ""
+        first = f"{files} on {count_text(len(names), 'Spark cluster')} ({joined(names)}): {each}{next(iter(outcomes))}."
+    else:
+        parts = "; ".join(f"{record.cluster}: {_outcome(record)}" for record in records)
+        first = f"{files} on {count_text(len(names), 'Spark cluster')}, with different results. {parts}."
+    return [first, f"Most of the job's time goes to {joined([_largest(record) for record in records])}."]
+
+
+def missing_clusters(summary: Summary, records: Sequence[Record]) -> list[str]:
+    """The clusters that the demo was to run, and that left no record."""
+    return [name for name in summary.clusters if name not in {record.cluster for record in records}]
+
+
+def agreement(records: Sequence[Record]) -> str:
+    """Whether the clusters found the same, by each image's status and number of detections."""
+    if len(records) == 1:
+        return "There is one cluster to look at, so nothing to compare."
+    found = [{row.image: (row.status, row.detections) for row in record.rows} for record in records]
+    images = sorted(set().union(*found))
+    differing = [image for image in images if len({one.get(image) for one in found}) > 1]
+    if not differing:
+        return f"All {len(records)} clusters give each image the same status and the same number of detections."
+    shown = joined([_difference(image, records) for image in differing[:5]])
+    more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
+    return f"The clusters differ on {count_text(len(differing), 'image')} of {len(images)}: {shown}{more}."
+
+
+def phase_table(records: Sequence[Record]) -> list[PhaseRow]:
+    """All phases, and at the end the whole job."""
+    return [
+        PhaseRow(phase, tuple((fixed_text(record.seconds(phase)), _optional(per_image(record, phase))) for record in records))
+        for phase in (*PARTS, "total")
+    ]
+
+
+def not_ok(records: Sequence[Record]) -> list[NotOk]:
+    """Files that are not ok on some cluster, by name."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for record in records:
+        for row in record.rows:
+            if row.status != "ok":
+                key = (row.image, row.status, row.error or "no reason recorded")
+                found.setdefault(key, []).append(record.cluster)
+    return [
+        NotOk(*key, "all" if len(names) == len(records) else joined(names)) for key, names in sorted(found.items())
+    ]
+
+
+def figures(summary: Summary) -> list[Figure]:
+    """The summary's figures, those with a target first."""
+    rows = [_figure(key, value, summary.targets.get(key)) for key, value in summary.figures().items()]
+    return sorted(rows, key=lambda row: row.target == "–")
+
+
+def limit_rows(record: Record) -> list[LimitRow]:
+    rows = []
+    for node in record.topology.nodes:
+        boot, measured = record.limits.boot.get(node.name), record.limits.measured.get(node.name)
+        rows.append(
+            LimitRow(
+                node=node.name,
+                boot_cpus=_cpus(boot.cpus) if boot else "not recorded",
+                measured_cpus=_cpus(measured.cpus) if measured else "not recorded",
+                memory=f"{measured.memory_mb:,} MB" if measured and measured.memory_mb else "no limit recorded",
+                cpuset=measured.cpuset if measured and measured.cpuset else "all",
+                isa=node.isa or "the host's",
+            )
+        )
+    return rows
+
+
+def setting(record: Record) -> str:
+    """A cluster's size in words, with the scale of its CPUs."""
+    workers = [node.executor for node in record.topology.workers if node.executor]
+    cores = sum(one.cores * one.instances for one in workers)
+    worth = sum(one.host_cores for one in workers)
+    executors = count_text(sum(one.instances for one in workers), "executor")
+    return f"{executors} with {count_text(cores, 'Spark core')} in all, worth {number_text(worth)} of a host core's time"
+
+
+def conditions(summary: Summary, records: Sequence[Record]) -> str:
+    """What every absolute figure is to be read with."""
+    ok = sorted({record.result.counts.ok for record in records})
+    n = " or ".join(f"{count:,}" for count in ok)
+    calibration = summary.host_calibration_seconds
+    beside = (
+        f"host calibration {number_text(calibration)} s per image" if calibration is not None else "no host calibration"
+    )
+    return (
+        f"n = {n} images that are ok; one run on each cluster, so no interval; {summary.host.cores} cores of "
+        f"{summary.host.cpu_model}, shared by quota; {beside}"
+    )
+
+
+def _outcome(record: Record) -> str:
+    counts = record.result.counts
+    statuses = joined([f"{getattr(counts, status):,} {status}" for status in STATUSES])
+    return f"{statuses}, with {count_text(counts.detections, 'detection')}"
+
+
+def _largest(record: Record) -> str:
+    total = record.seconds("total")
+    phase = max(PARTS, key=record.seconds)
+    share = percent_text(record.seconds(phase) / total) if total else "all"
+    return f"{phase} on {record.cluster} ({share} of {seconds_text(total)})"
+
+
+def _difference(image: str, records: Sequence[Record]) -> str:
+    by_result: Counter[str] = Counter()
+    for record in records:
+        row = next((row for row in record.rows if row.image == image), None)
+        by_result[f"{row.status} with {row.detections}" if row else "no row"] += 1
+    return f"{image} ({', '.join(f'{result} on {number}' for result, number in by_result.items())})"
+
+
+def _figure(key: str, value: float | None, target: float | None) -> Figure:
+    unit = "MB" if "_mb" in key else "s"
+    label = _FIGURES.get(key) or (f"image {key.removeprefix('image_mb.')}, uncompressed" if "." in key else key)
+    measured = f"{number_text(value)} {unit}" if value is not None else "not measured"
+    if target is None:
+        return Figure(label, measured, "–", "", None)
+    aim = f"at most {number_text(target)} {unit}"
+    if value is None:
+        return Figure(label, measured, aim, "open", None)
+    if value <= target:
+        return Figure(label, measured, aim, f"met, {percent_text(1 - value / target)} below", True)
+    return Figure(label, measured, aim, f"missed by {number_text(value - target)} {unit}", False)
+
+
+def _cpus(cpus: float | None) -> str:
+    return "no quota" if cpus is None else number_text(cpus)
+
+
+def _optional(value: float | None) -> str:
+    return "–" if value is None else fixed_text(value)
