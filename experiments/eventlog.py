@@ -20,6 +20,8 @@ Event = Mapping[str, Any]
 
 # Spark writes `.inprogress` behind the name until the application ends.
 _IN_PROGRESS = ".inprogress"
+# What Spark says beside a reason, by the kinds of ends that have it.
+_DETAILS = ("Class Name", "Description", "Loss Reason", "Kill Reason", "Message")
 # A rolling log is a folder of numbered parts.
 _ROLLING = "eventlog_v2_"
 _PART = re.compile(r"events_(\d+)_")
@@ -160,7 +162,7 @@ def _reason(end: Event) -> str | None:
     kind = end["Reason"]
     if kind == "Success":
         return None
-    details = [str(end[key]) for key in ("Class Name", "Description", "Loss Reason", "Kill Reason", "Message") if key in end]
+    details = [str(end[key]) for key in _DETAILS if key in end]
     return ": ".join([kind, *(detail.strip().splitlines()[0] for detail in details if detail.strip())])
 
 

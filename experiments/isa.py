@@ -1,7 +1,8 @@
 """Instruction sets: the caps that ONEDNN_MAX_CPU_ISA knows, and the same cap for the other libraries.
 
-Only OpenVINO's kernels follow ONEDNN_MAX_CPU_ISA. Every value below was tried with the versions on the cluster
-(NumPy 1.26.4, OpenCV 4.8.1, Arrow 12.0.1): an unknown name makes NumPy and OpenCV complain and changes nothing.
+Only OpenVINO's kernels follow ONEDNN_MAX_CPU_ISA. The names were tried with the versions on the cluster (NumPy 1.26.4
+with its OpenBLAS, OpenCV 4.8.1, Arrow 12.0.1): NumPy and OpenCV warn of an unknown one and do not cap it. HotSpot's and
+MKL's are documented ones; MKL acts on them on Intel's processors only.
 """
 
 from __future__ import annotations

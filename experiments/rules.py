@@ -9,12 +9,12 @@ from types import MappingProxyType
 from experiments.types import EXECUTOR_ROLE, ClusterSpec, Manager
 from experiments.units import memory_text
 
-MANY = None  # any number of nodes, one or more
+MANY = None
 
-# Nodes with each role: a number, or MANY. A role that is not named is not allowed; `optional` ones may be absent.
+# How many nodes have each role: so many, or MANY, one or more. Roles that are in neither table are not allowed.
 _REQUIRED: Mapping[Manager, Mapping[str, int | None]] = MappingProxyType(
     {
-        "local": {"driver": 1},
+        "local": {"driver": MANY},
         "standalone": {"spark-master": 1, "driver": 1, "spark-worker": MANY},
         "yarn": {"driver": 1, "namenode": 1, "resourcemanager": 1, "datanode": MANY, "nodemanager": MANY},
     }
@@ -26,7 +26,8 @@ _OPTIONAL: Mapping[Manager, tuple[str, ...]] = MappingProxyType(
 
 def cluster_problems(spec: ClusterSpec) -> list[str]:
     """What is wrong with a cluster whose nodes are each right, one message a problem, without the file's name."""
-    return [*_names(spec), *_roles(spec), *_history_server(spec), *_executors(spec), *_executor_sizes(spec)]
+    found = [*_names(spec), *_roles(spec), *_history_server(spec), *_executors(spec), *_executor_sizes(spec)]
+    return list(dict.fromkeys(found))  # the nodes of one entry share its mistakes
 
 
 def _names(spec: ClusterSpec) -> list[str]:
@@ -65,7 +66,7 @@ def _roles(spec: ClusterSpec) -> list[str]:
                 f'nodes: {len(holders)} have the role "{role}" ({", ".join(node.name for node in holders)}); exactly '
                 f"{number} is allowed; take it from the others"
             )
-    return list(dict.fromkeys(problems))
+    return problems
 
 
 def _history_server(spec: ClusterSpec) -> list[str]:
@@ -96,7 +97,7 @@ def _executors(spec: ClusterSpec) -> list[str]:
                 f"nodes.{node.entry}.executor.instances = {node.executor.instances}: local mode is one JVM; allowed: "
                 "1; give more cores instead"
             )
-    return list(dict.fromkeys(problems))
+    return problems
 
 
 def _executor_sizes(spec: ClusterSpec) -> list[str]:
@@ -106,12 +107,12 @@ def _executor_sizes(spec: ClusterSpec) -> list[str]:
         first_node, first = spec.executors[0]
         for key, given, expected in (
             ("cores", str(executor.cores), str(first.cores)),
-            ("memory", memory_text(executor.memory_mb), memory_text(first.memory_mb)),
-            ("overhead", memory_text(executor.overhead_mb), memory_text(first.overhead_mb)),
+            ("memory", f'"{memory_text(executor.memory_mb)}"', f'"{memory_text(first.memory_mb)}"'),
+            ("overhead", f'"{memory_text(executor.overhead_mb)}"', f'"{memory_text(first.overhead_mb)}"'),
         ):
             if given != expected:
                 problems.append(
                     f"nodes.{node.entry}.executor.{key} = {given}: nodes.{first_node.entry} has {expected}, and Spark "
                     "asks for executors of one size; make them equal (instances and core_share may differ)"
                 )
-    return list(dict.fromkeys(problems))
+    return problems

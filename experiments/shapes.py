@@ -74,7 +74,7 @@ def parse(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
 def unknown(value: object, allowed: Iterable[str]) -> str:
     """The end of a message about a name that is not among those allowed."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(value), names, n=1)
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.7)
     return (f"did you mean {near[0]!r}? " if near else "") + f"allowed: {', '.join(names)}"
 
 
@@ -92,10 +92,11 @@ def _problem(model: type[Shape], content: Any, problem: Mapping[str, Any]) -> st
         return f"{given}: unknown key; {unknown(str(location[-1]), _fields(table))}"
     if field is None:
         return f"{given}: must be a table"
-    example = f"; for example {key} = {shown(field.examples[0])}" if field.examples else ""
+    words = _words(field)
+    example = f"; for example {key} = {shown(words.examples[0])}" if words.examples else ""
     if problem["type"] == "missing":
-        return f"{path} is missing: give {field.description}{example}"
-    return f"{given}: must be {field.description}{example}"
+        return f"{path} is missing: give {words.description}{example}"
+    return f"{given}: must be {words.description}{example}"
 
 
 def key_path(content: Any, location: Iterable[str | int]) -> str:
@@ -134,6 +135,13 @@ def _fields(table: type[Shape]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in table.model_fields.items()}
 
 
+def _words(field: FieldInfo) -> FieldInfo:
+    """What describes a field: itself, or the kind in it where that is optional."""
+    kinds = [part for kind in get_args(field.annotation) for part in getattr(kind, "__metadata__", ())]
+    inner = [part for part in kinds if isinstance(part, FieldInfo)]
+    return inner[0] if field.description is None and inner else field
+
+
 def _model_in(field: FieldInfo) -> type[Shape] | None:
     waiting: list[Any] = [field.annotation]
     while waiting:
@@ -148,8 +156,8 @@ def shown(value: object) -> str:
     """A value as TOML writes it."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {shown(item)}" for key, item in value.items()) + " }" if value else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(shown(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

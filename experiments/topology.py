@@ -18,7 +18,7 @@ from pydantic import Field
 from experiments.errors import HostError, UserError
 from experiments.profiles import Profile, load_profiles
 from experiments.rules import cluster_problems
-from experiments.shapes import Count, Cpus, Isa, Memory, Number, Schema, Shape, Text, parse, read_toml, unknown
+from experiments.shapes import Count, Cpus, Isa, Memory, Number, Schema, Shape, Text, parse, read_toml, shown, unknown
 from experiments.types import MANAGERS, ROLES, ClusterSpec, Executor, MachineSpec, Manager, NodeSpec
 
 TOPOLOGIES = Path(__file__).with_name("topologies")
@@ -162,7 +162,7 @@ def _entry_problems(file: _TopologyFile, name: str, profiles: Mapping[str, Profi
     for machine in file.machines:
         if not _NAME.fullmatch(machine):
             problems.append(f"machines.{machine}: a machine's name must be {_NAME_RULE}; rename it")
-        if all(table.machine != machine for table in file.nodes):
+        elif all(table.machine != machine for table in file.nodes):
             problems.append(f"machines.{machine}: no node is on it; take it out, or name it as a node's machine")
     for table in file.nodes:
         problems += _node_problems(table, file, profiles)
@@ -195,7 +195,7 @@ def _node_problems(table: _NodeTable, file: _TopologyFile, profiles: Mapping[str
             problems.append(f"{where}.ports.{role}: the node has no such role; {unknown(role, table.roles)}")
     if table.ports and table.count is not None and table.count > 1:
         problems.append(
-            f"{where}.ports = {dict(table.ports)}: {table.count} nodes cannot share a host port; leave ports out "
+            f"{where}.ports = {shown(table.ports)}: {table.count} nodes cannot share a host port; leave ports out "
             "(each page gets a free one)"
         )
     return problems

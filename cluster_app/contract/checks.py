@@ -52,11 +52,15 @@ def simple(allowed: str, example: Any, accepts: Callable[[Any], bool]) -> Kind:
 
 
 def wrong(path: str, value: Any, allowed: str, example: Any) -> str:
-    return f"{path} = {shown(value)}: must be {allowed}; for example {shown(example)}"
+    return f"{path} = {shown(value)}: must be {_wanted(allowed, example)}"
 
 
-def whole(low: int) -> Kind:
-    return simple(f"a whole number of {low} or more", max(low, 1), lambda value: _is_whole(value) and value >= low)
+def _wanted(allowed: str, example: Any) -> str:
+    return allowed if allowed == shown(example) else f"{allowed}; for example {shown(example)}"
+
+
+def whole(low: int, example: int = 1) -> Kind:
+    return simple(f"a whole number of {low} or more", example, lambda value: _is_whole(value) and value >= low)
 
 
 def number(low: float, high: float = math.inf) -> Kind:
@@ -137,7 +141,7 @@ def read_object(kind: type[Record], value: dict[str, Any], prefix: str, problems
         if name in value:
             values[name] = what.read(value[name], f"{prefix}{name}", problems)
         elif field.default is dataclasses.MISSING:
-            problems.append(f"{prefix}{name} is missing: give {what.allowed}; for example {shown(what.example)}")
+            problems.append(f"{prefix}{name} is missing: give {_wanted(what.allowed, what.example)}")
     return kind(**values) if len(problems) == before else None
 
 
@@ -200,7 +204,7 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _unknown(path: str, value: Any, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     hint = f'did you mean "{near[0]}"? ' if near else ""
     return f"{path} = {shown(value)}: unknown key; {hint}allowed: {', '.join(known)}"
 

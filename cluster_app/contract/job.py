@@ -106,10 +106,10 @@ class Job:
     priors: str = key(_uri("file:/srv/in/model/priors.npy"))
     engine: str = key(_choice("engine", "bigdl", "fused"))
     precision: str = key(_choice("precision", "f32", "bf16"))
-    image_size: int = key(whole(1))
+    image_size: int = key(whole(1, 550))
     reader: str = key(_choice("reader", "spark", "nnimagereader"), "spark")
-    read_partitions: int | None = key(optional(whole(1)), None)
-    repartition: int | None = key(optional(whole(1)), None)
+    read_partitions: int | None = key(optional(whole(1, 8)), None)
+    repartition: int | None = key(optional(whole(1, 8)), None)
     batch_size: int = key(whole(1), 1)
     threads_per_task: int = key(whole(1), 1)
     timing: str = key(_choice("timing", "materialised", "paper"), "materialised")
@@ -118,7 +118,7 @@ class Job:
     if_exists: str = key(_choice("if_exists", "fail", "replace", "resume"), "fail")
     score_threshold: float = key(number(0, 1), 0.05)
     mask_threshold: float = key(number(0, 1), 0.5)
-    top_k: int = key(whole(1), 100)
+    top_k: int = key(whole(1, 100), 100)
     overlays: int = key(whole(0), 0)
 
     def to_json(self) -> str:

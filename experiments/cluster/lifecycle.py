@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from experiments.cluster import calibration, canary, readiness, state
@@ -29,6 +29,8 @@ from experiments.waiting import TimedOut, wait_until
 Say = Callable[[str], None]
 
 REGISTRATION_TIMEOUT = 180.0
+# The unpacked environment of a YARN node, three times, and images with their outputs.
+DISK_NEEDED_MB = 8000
 # A container's quota as the engine reports it, against the one asked for.
 _QUOTA_TOLERANCE = 1e-3
 
@@ -47,6 +49,11 @@ def up(spec: ClusterSpec, say: Say, workers: int | None = None) -> state.State:
         return known
     host = capacity.measure(ROOT)
     require_fit(spec, HostCapacity(host.cores, host.memory_mb))
+    if host.disk_free_mb < DISK_NEEDED_MB:
+        raise HostError(
+            f"{ROOT}: {host.disk_free_mb} MB of disk are free, a cluster needs {DISK_NEEDED_MB}; "
+            "`make clean` says what it would free"
+        )
     images.require(engine, {image(spec, node) for node in spec.nodes})
     try:
         return _start(engine, spec, say, workers)
@@ -92,6 +99,11 @@ def spec_of(cluster: str) -> ClusterSpec:
     return scale(spec, known.workers) if known.workers is not None else spec
 
 
+def name_of(cluster: str) -> str:
+    """The name of a cluster that is given by its name or by its topology's path."""
+    return Path(cluster).stem if cluster.endswith(".toml") or "/" in cluster else cluster
+
+
 def fingerprint(spec: ClusterSpec) -> str:
     return hashlib.sha256(json.dumps(compose_document(spec), sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -127,15 +139,7 @@ def _start(engine: Engine, spec: ClusterSpec, say: Say, workers: int | None) -> 
     compose_up(document, _environment(spec), spec.name)
     containers = {one.node: one for one in engine.containers(spec.name)}
     boot = {name: one.limits for name, one in containers.items()}
-    fetch = readiness.http_fetch({name: one.ports for name, one in containers.items()})
-    try:
-        wait_until(
-            lambda: _crashed(engine, spec) or readiness.missing(spec, fetch),
-            what=f"registration of {spec.name}",
-            timeout=REGISTRATION_TIMEOUT,
-        )
-    except TimedOut as error:
-        raise RunFailed(*error.messages, *_explanations(engine, spec, error.missing)) from None
+    _await_registration(engine, spec)
     registered = time.monotonic() - begin
     say(f"everything registered after {registered:.1f} s; running the canary job")
     places = canary.run(engine, spec)
@@ -160,6 +164,43 @@ def _start(engine: Engine, spec: ClusterSpec, say: Say, workers: int | None) -> 
     return ready
 
 
+def rescale(cluster: str, count: int, say: Say) -> state.State:
+    """Changes the number of workers of a cluster that is up; those that stay are not restarted.
+
+    On YARN it only grows: a node that left would be counted among the living for ten minutes.
+    """
+    engine, before, known = Engine(), spec_of(cluster), state.load(cluster)
+    assert known is not None
+    spec = scale(before, count)
+    if spec.manager == "yarn" and len(spec.nodes) < len(before.nodes):
+        raise UserError(f"{cluster}: a YARN cluster that is up only grows; take it down, and up with --workers {count}")
+    host = capacity.measure(ROOT)
+    require_fit(spec, HostCapacity(host.cores, host.memory_mb))
+    factors = calibration.factors(spec, say)
+    gone = {node.name for node in before.nodes} - {node.name for node in spec.nodes}
+    engine.remove(cluster, gone)
+    document = state.folder(cluster) / "compose.yml"
+    document.write_text(to_yaml(compose_document(spec, limited=False), cluster))
+    begin = time.monotonic()
+    compose_up(document, _environment(spec), cluster)
+    registered = _await_registration(engine, spec)
+    places = canary.run(engine, spec)
+    canaried = time.monotonic() - begin
+    ready = replace(
+        known,
+        workers=count,
+        fingerprint=fingerprint(spec),
+        registered_seconds=round(registered, 2),
+        canary_seconds=round(canaried, 2),
+        addresses=addresses(engine, spec),
+        measured=_limit(engine, spec, factors),
+        calibration=[asdict(factor) for factor in factors.values()],
+        canary=places,
+    )
+    state.save(ready)
+    return ready
+
+
 def addresses(engine: Engine, spec: ClusterSpec) -> dict[str, str]:
     """The web pages of the cluster's services on this host: "NODE ROLE" -> address."""
     ports = {one.node: one.ports for one in engine.containers(spec.name)}
@@ -174,6 +215,19 @@ def addresses(engine: Engine, spec: ClusterSpec) -> dict[str, str]:
 def quotas(spec: ClusterSpec, factors: Mapping[str, calibration.Factor]) -> dict[str, float]:
     """Host cores for each node while measuring: its nominal quota times its profile's factor."""
     return {node.name: node.cpus * factors[node.name].factor for node in spec.nodes}
+
+
+def _await_registration(engine: Engine, spec: ClusterSpec) -> float:
+    """Seconds until everything has registered. Raises RunFailed with the logs of those who are to blame."""
+    fetch = readiness.http_fetch({one.node: one.ports for one in engine.containers(spec.name)})
+    try:
+        return wait_until(
+            lambda: _crashed(engine, spec) or readiness.missing(spec, fetch),
+            what=f"registration of {spec.name}",
+            timeout=REGISTRATION_TIMEOUT,
+        )
+    except TimedOut as error:
+        raise RunFailed(*error.messages, *_explanations(engine, spec, error.missing)) from None
 
 
 def _limit(engine: Engine, spec: ClusterSpec, factors: Mapping[str, calibration.Factor]) -> dict[str, Limits]:

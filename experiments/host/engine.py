@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 
 from experiments.errors import HostError, RunFailed
-from experiments.host.command import Completed, CommandFailed, run
+from experiments.host.command import CommandFailed, Completed, run
+from experiments.render import LABEL_CLUSTER, LABEL_NODE, LABEL_ROLES
 
-LABEL_CLUSTER = "org.clusterbed.cluster"
-LABEL_NODE = "org.clusterbed.node"
 DOCKER = "docker"
 
 
@@ -39,14 +38,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a cluster: its node's name, state ("running", "exited" ...), published ports, limits."""
+    """A container of a cluster: its node's name, state ("running", "exited" ...), roles, published ports, limits."""
 
     id: str
     name: str
     cluster: str
     node: str
     state: str
-    image: str
+    roles: str
     ports: Mapping[int, int]
     limits: Limits
 
@@ -160,11 +159,13 @@ class Engine:
             raise
         return True
 
-    def remove(self, cluster: str) -> None:
-        """Removes the containers and networks of a cluster, running or not. Nothing else is touched."""
-        containers = [one.id for one in self.containers(cluster)]
-        if containers:
-            run([DOCKER, "rm", "-f", "-v", *containers], timeout=120)
+    def remove(self, cluster: str, nodes: Collection[str] | None = None) -> None:
+        """Removes the containers and networks of a cluster, running or not, or the containers of some nodes only."""
+        gone = [one.id for one in self.containers(cluster) if nodes is None or one.node in nodes]
+        if gone:
+            run([DOCKER, "rm", "-f", "-v", *gone], timeout=120)
+        if nodes is not None:
+            return
         for network in self._client.networks.list(filters={"label": f"{LABEL_CLUSTER}={cluster}"}):
             try:
                 network.remove()
@@ -213,7 +214,7 @@ def _container(attributes: Mapping[str, Any]) -> Container:
         cluster=labels[LABEL_CLUSTER],
         node=labels.get(LABEL_NODE, ""),
         state=attributes["State"]["Status"],
-        image=attributes["Config"]["Image"],
+        roles=labels.get(LABEL_ROLES, ""),
         ports=ports,
         limits=Limits(nano / 1e9 if nano else None, (host.get("Memory") or 0) // 2**20, host.get("CpusetCpus") or ""),
     )

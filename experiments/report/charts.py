@@ -11,7 +11,7 @@ from experiments.report import drawing
 from experiments.report.drawing import Block, Segment
 from experiments.report.facts import STAGES, per_image
 from experiments.report.records import Record, Task
-from experiments.report.text import count_text, number_text, percent_text, seconds_text
+from experiments.report.text import count_text, measured_text, number_text, percent_text, seconds_text
 
 # Colours beyond those of the phases, for Spark stages that no phase is known of.
 _OTHER_KINDS = 6
@@ -19,9 +19,9 @@ _TURN = (
     ("registered", "services start and register"),
     ("canary", "canary job"),
     ("limit", "quotas calibrated and applied"),
-    ("start", "job: outside the four stages"),
-    ("predict", "job: the four stages"),
-    ("commit", "taken down"),
+    ("outside", "job: outside the four stages"),
+    ("stages", "job: the four stages"),
+    ("down", "taken down"),
 )
 
 
@@ -53,7 +53,7 @@ def stages(records: Sequence[Record]) -> Chart | None:
         return None
     scale = drawing.scale_to(max(_sum(segments) for _, segments in bars))
     rows = tuple(
-        Row(record.cluster, drawing.stacked_bar(segments, scale), f"{number_text(_sum(segments))} s per image")
+        Row(record.cluster, drawing.stacked_bar(segments, scale), f"{seconds_text(_sum(segments))} per image")
         for record, segments in bars
     )
     return Chart(rows, drawing.axis(scale, "s"), tuple((stage, stage) for stage in STAGES))
@@ -81,9 +81,20 @@ def tasks(record: Record) -> Chart:
         done = [task for task in record.tasks if task.host == host]
         lanes = drawing.lanes(_block(task, kinds) for task in done)
         spent = sum(task.finish_s - task.launch_s for task in done)
+        failed = sum(task.failed for task in done)
         note = f"{count_text(len(done), 'task')}, {seconds_text(spent)}" if done else "no task"
+        note += f", {failed} failed" if failed else ""
         rows.append(Row(host if host in nodes else f"{host} (no node)", drawing.timeline(lanes, scale), note))
     return Chart(tuple(rows), drawing.axis(scale, "s"), tuple((kind, group) for group, kind in kinds.items()))
+
+
+def failures(record: Record) -> list[str]:
+    """The attempts that failed, one line each."""
+    return [
+        f"{task.host}: {_group(task)}, task {task.index}, attempt {task.attempt}: {task.reason or 'no reason recorded'}"
+        for task in record.tasks
+        if task.failed
+    ]
 
 
 def shares(record: Record) -> Chart:
@@ -107,8 +118,9 @@ def _share_row(host: str, count: int, whole: int, expected: float | None, scale:
 
 
 def _stage_segment(record: Record, stage: str, seconds: float) -> Segment:
-    title = f"{record.cluster}, {stage}: {number_text(seconds)} s per image, {seconds_text(record.seconds(stage))} in all"
-    return Segment(seconds, stage, number_text(seconds), title)
+    whole = seconds_text(record.seconds(stage))
+    title = f"{record.cluster}, {stage}: {seconds_text(seconds)} per image, {whole} in all"
+    return Segment(seconds, stage, measured_text(seconds), title)
 
 
 def _turn_segments(record: Record) -> list[Segment]:
@@ -122,7 +134,7 @@ def _turn_segments(record: Record) -> list[Segment]:
         record.down_seconds,
     )
     return [
-        Segment(seconds, kind, number_text(seconds), f"{record.cluster}, {label}: {seconds_text(seconds)}")
+        Segment(seconds, kind, measured_text(seconds), f"{record.cluster}, {label}: {seconds_text(seconds)}")
         for (kind, label), seconds in zip(_TURN, lengths, strict=True)
     ]
 
@@ -150,7 +162,7 @@ def _group(task: Task) -> str:
 def _block(task: Task, kinds: dict[str, str]) -> Block:
     title = (
         f"{_group(task)}, task {task.index}, attempt {task.attempt}, executor {task.executor}: "
-        f"{number_text(task.launch_s)} to {seconds_text(task.finish_s)}"
+        f"{measured_text(task.launch_s)} to {seconds_text(task.finish_s)}"
     )
     return Block(
         task.launch_s,

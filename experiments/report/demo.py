@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.report import charts, facts, topology_drawing
 from experiments.report.pictures import Picture, image_of, load_pictures
-from experiments.report.records import Demo, Record, read_demo
+from experiments.report.reading import Demo, read_demo
+from experiments.report.records import Record
 from experiments.report.text import cores_text, count_text, joined, memory_text, number_text, seconds_text
 
 REPORT = "report.html"
@@ -47,6 +48,7 @@ def _content(demo: Demo) -> Mapping[str, Any]:
         "phase_rows": facts.phase_table(records),
         "stages": facts.STAGES,
         "task_charts": [charts.tasks(record) for record in records],
+        "failures": [charts.failures(record) for record in records],
         "share_charts": [charts.shares(record) for record in records],
         "settings": [facts.setting(record) for record in records],
         "conditions": facts.conditions(summary, records),
@@ -56,6 +58,8 @@ def _content(demo: Demo) -> Mapping[str, Any]:
         "not_ok": facts.not_ok(records),
         "limits": [facts.limit_rows(record) for record in records],
         "figures": facts.figures(summary),
+        "jobs": facts.jobs(records),
+        "models": facts.models(records),
         "versions": _versions(records),
         "deviations": list(dict.fromkeys(one for record in records for one in record.result.deviations)),
     }

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cluster_app.contract.result import PHASES
 from cluster_app.contract.rows import STATUSES
 from experiments.report.records import Record, Summary
-from experiments.report.text import count_text, fixed_text, joined, number_text, percent_text, seconds_text
+from experiments.report.text import (
+    count_text,
+    fixed_text,
+    joined,
+    measured_text,
+    number_text,
+    percent_text,
+    seconds_text,
+)
 
 STAGES = ("read", "preprocess", "predict", "postprocess")
 PARTS = tuple(phase for phase in PHASES if phase != "total")
 
+_NOTHING = "\N{EN DASH}"
 _FIGURES = {
     "standalone_registered_seconds": "standalone, 3 workers: registered",
     "standalone_canary_seconds": "standalone: canary done",
@@ -109,7 +118,7 @@ def agreement(records: Sequence[Record]) -> str:
 def phase_table(records: Sequence[Record]) -> list[PhaseRow]:
     """All phases, and at the end the whole job."""
     return [
-        PhaseRow(phase, tuple((fixed_text(record.seconds(phase)), _optional(per_image(record, phase))) for record in records))
+        PhaseRow(phase, tuple((fixed_text(record.seconds(phase), 1), _each(record, phase)) for record in records))
         for phase in (*PARTS, "total")
     ]
 
@@ -130,7 +139,7 @@ def not_ok(records: Sequence[Record]) -> list[NotOk]:
 def figures(summary: Summary) -> list[Figure]:
     """The summary's figures, those with a target first."""
     rows = [_figure(key, value, summary.targets.get(key)) for key, value in summary.figures().items()]
-    return sorted(rows, key=lambda row: row.target == "–")
+    return sorted(rows, key=lambda row: row.target == _NOTHING)
 
 
 def limit_rows(record: Record) -> list[LimitRow]:
@@ -156,7 +165,17 @@ def setting(record: Record) -> str:
     cores = sum(one.cores * one.instances for one in workers)
     worth = sum(one.host_cores for one in workers)
     executors = count_text(sum(one.instances for one in workers), "executor")
-    return f"{executors} with {count_text(cores, 'Spark core')} in all, worth {number_text(worth)} of a host core's time"
+    return f"{executors} with {count_text(cores, 'Spark core')} in all, worth {number_text(worth)} host cores"
+
+
+def jobs(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """(clusters, the job that they ran in words); clusters with the same job stand together."""
+    return _together((record.cluster, _job(record)) for record in records)
+
+
+def models(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """(clusters, the model that they ran)."""
+    return _together((record.cluster, _model(record)) for record in records)
 
 
 def conditions(summary: Summary, records: Sequence[Record]) -> str:
@@ -165,12 +184,37 @@ def conditions(summary: Summary, records: Sequence[Record]) -> str:
     n = " or ".join(f"{count:,}" for count in ok)
     calibration = summary.host_calibration_seconds
     beside = (
-        f"host calibration {number_text(calibration)} s per image" if calibration is not None else "no host calibration"
+        f"host calibration {seconds_text(calibration)} per image" if calibration is not None else "no host calibration"
     )
     return (
         f"n = {n} images that are ok; one run on each cluster, so no interval; {summary.host.cores} cores of "
         f"{summary.host.cpu_model}, shared by quota; {beside}"
     )
+
+
+def _together(described: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    clusters: dict[str, list[str]] = {}
+    for cluster, description in described:
+        clusters.setdefault(description, []).append(cluster)
+    return [(joined(names), description) for description, names in clusters.items()]
+
+
+def _job(record: Record) -> str:
+    job, result = record.job, record.result
+    return (
+        f"engine {result.engine}; precision asked {result.arithmetic.precision_asked}, compiled "
+        f"{result.arithmetic.precision_compiled}, weights stored as {result.arithmetic.storage}; input "
+        f"{job.image_size} x {job.image_size}; batch {job.batch_size}; "
+        f"{count_text(result.threads_per_task, 'thread')} per task; "
+        f"{count_text(result.partitions.read, 'partition')} read, {result.partitions.predict:,} predicted; "
+        f"timing {result.timing}"
+    )
+
+
+def _model(record: Record) -> str:
+    manifest = record.model_manifest
+    weights = "seeded weights" if manifest.seeded else "weights"
+    return f"{manifest.name}, {weights} with sha256 {manifest.source.sha256[:12]}"
 
 
 def _outcome(record: Record) -> str:
@@ -197,20 +241,21 @@ def _difference(image: str, records: Sequence[Record]) -> str:
 def _figure(key: str, value: float | None, target: float | None) -> Figure:
     unit = "MB" if "_mb" in key else "s"
     label = _FIGURES.get(key) or (f"image {key.removeprefix('image_mb.')}, uncompressed" if "." in key else key)
-    measured = f"{number_text(value)} {unit}" if value is not None else "not measured"
+    measured = f"{measured_text(value)} {unit}" if value is not None else "not measured"
     if target is None:
-        return Figure(label, measured, "–", "", None)
+        return Figure(label, measured, _NOTHING, "", None)
     aim = f"at most {number_text(target)} {unit}"
     if value is None:
         return Figure(label, measured, aim, "open", None)
     if value <= target:
         return Figure(label, measured, aim, f"met, {percent_text(1 - value / target)} below", True)
-    return Figure(label, measured, aim, f"missed by {number_text(value - target)} {unit}", False)
+    return Figure(label, measured, aim, f"missed by {measured_text(value - target)} {unit}", False)
 
 
 def _cpus(cpus: float | None) -> str:
     return "no quota" if cpus is None else number_text(cpus)
 
 
-def _optional(value: float | None) -> str:
-    return "–" if value is None else fixed_text(value)
+def _each(record: Record, phase: str) -> str:
+    seconds = per_image(record, phase)
+    return _NOTHING if seconds is None else fixed_text(seconds, 3)

@@ -1,25 +1,20 @@
-"""Reads what a demo stored: summary.json, and records.jsonl with one cluster a line."""
+"""What a demo stores: the types of summary.json, and of a line of records.jsonl, which is one cluster."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cluster_app.contract.checks import ContractError
 from cluster_app.contract.job import Job, parse_job
 from cluster_app.contract.result import JobResult, parse_result
 from experiments.errors import UserError
 
-SUMMARY, RECORDS = "summary.json", "records.jsonl"
-
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Model = TypeVar("Model", bound="Part")
+Content = TypeVar("Content")
 
 
 class Part(BaseModel):
@@ -134,20 +129,33 @@ class Row(Part):
     detections: int = Field(ge=0)
 
 
+class Source(Part):
+    sha256: str
+
+
 class Manifest(Part):
     name: str
     seeded: bool
     note: str
-    image_size: int
-    source: dict[str, Any]
+    source: Source
 
 
 def _job(value: object) -> Job:
-    return _contract(lambda: parse_job(_object(value), "job"))
+    return _contract(parse_job, value, "job")
 
 
 def _result(value: object) -> JobResult:
-    return _contract(lambda: parse_result(_object(value), "result"))
+    return _contract(parse_result, value, "result")
+
+
+def _contract(parse: Callable[[dict[str, Any], str], Content], value: object, where: str) -> Content:
+    """An object of the contract's; what is wrong with it is told as pydantic wants to hear it."""
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")
+    try:
+        return parse(value, where)
+    except ContractError as error:
+        raise ValueError(str(error)) from error
 
 
 class Record(Part):
@@ -169,8 +177,10 @@ class Record(Part):
     model_manifest: Manifest
 
     @model_validator(mode="after")
-    def _rows_are_counted(self) -> Record:
-        counts = self.result.counts
+    def _adds_up(self) -> Record:
+        counts, total = self.result.counts, self.result.seconds("total")
+        if total is not None and total > self.submit_seconds:
+            raise ValueError(f"the job's {total} s in all are more than submit_seconds = {self.submit_seconds}")
         if len(self.rows) != counts.images:
             raise ValueError(f"{len(self.rows)} rows for {counts.images} input files; a job owes one row for each")
         if sum(row.detections for row in self.rows) != counts.detections:
@@ -181,7 +191,7 @@ class Record(Part):
         """A phase's wall time. Raises UserError if the job recorded none: a phase that is missing took no zero."""
         seconds = self.result.seconds(phase)
         if seconds is None:
-            raise UserError(f"{RECORDS}: {self.cluster}: result.phases lacks {phase!r}; the job did not end")
+            raise UserError(f"{self.cluster}: result.phases lacks {phase!r}; the job did not end")
         return seconds
 
 
@@ -223,78 +233,3 @@ class Summary(Part):
         }
         images = {f"image_mb.{name}": size for name, size in (self.image_mb or {}).items()}
         return {**dict.fromkeys(self.targets), **plain, **images}
-
-
-@dataclass(frozen=True)
-class Demo:
-    """All that a report is made from. folder is where the overlays' paths start."""
-
-    folder: Path
-    summary: Summary
-    records: tuple[Record, ...]
-
-
-def read_demo(folder: Path) -> Demo:
-    """Raises UserError, one message a problem, if a file is missing, malformed, or says nothing."""
-    summary = _checked(Summary, _json(_text(folder / SUMMARY), str(folder / SUMMARY)), str(folder / SUMMARY))
-    path = folder / RECORDS
-    lines = [(number, line) for number, line in enumerate(_text(path).splitlines(), start=1) if line.strip()]
-    if not lines:
-        raise UserError(f"{path}: holds no record; run the demo, which writes one a cluster")
-    places = [(f"{path}, line {number}", line) for number, line in lines]
-    records = [_checked(Record, _json(line, where), where) for where, line in places]
-    _check_together(path, summary, records)
-    return Demo(folder, summary, tuple(records))
-
-
-def _check_together(path: Path, summary: Summary, records: list[Record]) -> None:
-    problems = [
-        f"{path}: {record.cluster}: {len(record.rows)} input files, and {SUMMARY} counts {summary.images}"
-        for record in records
-        if len(record.rows) != summary.images
-    ]
-    names = [record.cluster for record in records]
-    problems += [f"{path}: {name} has {names.count(name)} records; one is allowed" for name in {*names} if names.count(name) > 1]
-    problems += [f"{path}: {name} is not among the clusters of {SUMMARY}" for name in names if name not in summary.clusters]
-    if problems:
-        raise UserError(*problems)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give the folder that a demo wrote") from error
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{where}: is not JSON ({error}); the file was changed or cut off: run the demo again") from error
-
-
-def _checked(model: type[Model], content: Any, where: str) -> Model:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise UserError(*(f"{where}: {_problem(one)}" for one in error.errors(include_url=False))) from error
-
-
-def _problem(problem: Mapping[str, Any]) -> str:
-    place = ".".join(str(step) for step in problem["loc"])
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    return f"{place}: {text}" if place else text
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("must be an object")
-    return value
-
-
-def _contract(read: Any) -> Any:
-    try:
-        return read()
-    except ContractError as error:
-        raise ValueError(str(error)) from error

@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def seconds_text(seconds: float) -> str:
-    """Three significant digits up to 1,000 s, whole seconds above: "0.312 s", "12.4 s", "1,500 s"."""
-    return f"{number_text(seconds)} s"
-
-
 def number_text(value: float) -> str:
-    """Three significant digits, no digits behind the point from 100 on, thousands with a comma."""
-    if value == 0 or abs(value) >= 99.95:
-        return f"{value:,.0f}"
-    if abs(value) >= 9.995:
-        return f"{value:.1f}".removesuffix(".0")
-    text = f"{value:.3f}" if abs(value) < 0.9995 else f"{value:.2f}"
-    return text.rstrip("0").rstrip(".")
+    """A setting: up to three significant digits, no zeros at the end, thousands with a comma: "0.5", "2", "1,500"."""
+    text = measured_text(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def fixed_text(value: float) -> str:
-    """For columns of numbers, which line up: three digits behind the point below 10, one below 1,000."""
-    return f"{value:.3f}" if abs(value) < 9.9995 else f"{value:,.1f}"
+def measured_text(value: float) -> str:
+    """A measured value: three significant digits, whole from 100 on: "0.312", "2.30", "33.0", "1,500"."""
+    size = abs(value)
+    digits = 3 if size < 0.9995 else 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{value:,.{digits}f}"
+
+
+def seconds_text(seconds: float) -> str:
+    return f"{measured_text(seconds)} s"
+
+
+def fixed_text(value: float, digits: int) -> str:
+    """For columns of numbers, which line up: always that many digits behind the point."""
+    return f"{value:,.{digits}f}"
 
 
 def memory_text(megabytes: int) -> str:

@@ -12,18 +12,21 @@ from cluster_app.tasks import Bytes, Detection
 from cluster_app.tasks.yolact import rle
 from cluster_app.tasks.yolact.categories import NAMES_BY_ID
 
+MOST_DRAWN = 15  # more hide each other
+
 _OPACITY = 0.45
 _GOLDEN_RATIO = 0.618
 
 
 def draw(image: Bytes, detections: Sequence[Detection]) -> Bytes:
-    """A copy of the (H, W, 3) uint8 BGR image with masks, boxes, class names and scores.
+    """A copy of the (H, W, 3) uint8 BGR image with masks, boxes, class names and scores of the best 15.
 
     The best detection is drawn last, so that it stays visible. Raises ValueError if a mask's size
     is not the image's, as when detections of another image are passed.
     """
     canvas = image.copy()
-    for detection in sorted(detections, key=lambda found: found.score):
+    best = sorted(detections, key=lambda found: found.score)[-MOST_DRAWN:]
+    for detection in best:
         if tuple(detection.segmentation["size"]) != image.shape[:2]:
             raise ValueError(
                 f"mask of size {list(detection.segmentation['size'])} on an image of size {list(image.shape[:2])}"

@@ -1,0 +1,81 @@
+"""`clusterbed`: collects the commands, and turns every error into one message and the right exit status."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import typer
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from experiments.cli import clusters, host, jobs, later
+from experiments.errors import ClusterbedError
+from experiments.host.paths import LOGS, ROOT
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A testbed of Spark clusters in containers, for distributed inference that is measured.",
+)
+host.register(app)
+clusters.register(app)
+jobs.register(app)
+later.register(app)
+
+
+def main() -> None:
+    """The installed program."""
+    sys.exit(guarded(lambda: app(standalone_mode=False)))
+
+
+def guarded(command: Callable[[], object]) -> int:
+    """Runs a command; returns its exit status. No traceback reaches the user: it goes into a file that is named."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = command()
+    except ClusterbedError as error:
+        return _say(error.exit_status, *error.messages)
+    except typer.Exit as done:
+        return int(done.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say(INTERRUPTED, "interrupted; what was started has been taken down")
+    except Exception as error:
+        return _unexpected(error)
+    return status if isinstance(status, int) else 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _unexpected(error: Exception) -> int:
+    # Typer's own usage errors know how to show themselves.
+    if hasattr(error, "exit_code") and hasattr(error, "show"):
+        error.show()
+        return int(error.exit_code)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _say(3, f"the disk is full ({error.filename or ROOT}); `make clean` says what it would free")
+    if isinstance(error, DockerException | RequestException):
+        return _say(3, f"the Docker engine stopped answering: {str(error).splitlines()[0][:200]}; `clusterbed doctor` looks closer")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    log.write_text(traceback.format_exc())
+    return _say(1, f"unexpected: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}; details in {log}")
+
+
+def _say(status: int, *messages: str) -> int:
+    for message in messages:
+        print(f"clusterbed: {message}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    main()
