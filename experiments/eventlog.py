@@ -93,9 +93,8 @@ def read_event_log(path: Path) -> Application:
     Raises UserError if it cannot be read, is no event log, names no application, or has no finished task.
     """
     lines = chain.from_iterable(_lines(part) for part in _parts(path))
-    events = list(_events(lines))
     by_kind: dict[str, list[Event]] = {}
-    for _, event in events:
+    for event in _events(lines):
         by_kind.setdefault(str(event["Event"]), []).append(event)
     starts = by_kind.get("SparkListenerApplicationStart", [])
     if len(starts) != 1 or "App ID" not in starts[0]:
@@ -162,16 +161,22 @@ def _reason(end: Event) -> str | None:
     kind = end["Reason"]
     if kind == "Success":
         return None
-    details = [str(end[key]) for key in _DETAILS if key in end]
-    return ": ".join([kind, *(detail.strip().splitlines()[0] for detail in details if detail.strip())])
+    details = (_telling_line(str(end[key])) for key in _DETAILS if key in end)
+    return ": ".join([kind, *filter(None, details)])
+
+
+def _telling_line(text: str) -> str:
+    """The first line, which says what happened; of a Python traceback the last, which does."""
+    lines = text.strip().splitlines() or [""]
+    return lines[-1 if lines[0].startswith("Traceback") else 0].strip()
 
 
 def _stage_key(info: Event) -> tuple[int, int]:
     return info["Stage ID"], info["Stage Attempt ID"]
 
 
-def _events(lines: Iterable[tuple[str, str, bool]]) -> Iterator[tuple[str, Event]]:
-    """(where, event) for each line; a last line that was cut off while being written is left out."""
+def _events(lines: Iterable[tuple[str, str, bool]]) -> Iterator[Event]:
+    """The event of each line; a last line that was cut off while being written is left out."""
     for where, text, may_be_cut in lines:
         try:
             event = json.loads(text)
@@ -181,7 +186,7 @@ def _events(lines: Iterable[tuple[str, str, bool]]) -> Iterator[tuple[str, Event
             raise UserError(f"{where}: is not JSON ({error}); a Spark event log has one JSON object a line") from error
         if not isinstance(event, dict) or "Event" not in event:
             raise UserError(f'{where}: has no key "Event"; this is no Spark event log')
-        yield where, event
+        yield event
 
 
 def _lines(part: Path) -> Iterator[tuple[str, str, bool]]:

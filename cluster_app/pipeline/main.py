@@ -63,6 +63,8 @@ def run(job: Job, begin: float) -> JobResult:
     with phases.measure("start"):
         spark = _session()
         storage, slots = Storage(spark), spark.sparkContext.defaultParallelism
+        # Names the phase in Spark's pages and in its event log.
+        phases.announce = spark.sparkContext.setJobDescription
     with tempfile.TemporaryDirectory() as folder:
         with phases.measure("inventory"):
             _check(storage, job)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator
+from typing import Callable, Dict, Iterator
 
 
 class Phases:
-    """Seconds by phase, in the order they were entered; says each on stderr as it ends."""
+    """Seconds by phase, in the order they were entered; says each on stderr as it ends.
+
+    announce: told the name of each phase as it begins.
+    """
 
     def __init__(self) -> None:
         self.seconds: Dict[str, float] = {}
+        self.announce: Callable[[str], None] = lambda _: None
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
         begin = time.perf_counter()
+        self.announce(name)
         print(f"job: {name} ...", file=sys.stderr, flush=True)
         try:
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,11 +11,13 @@ import typer
 from experiments.cli.output import as_json, progress, table
 from experiments.host import doctor as checks
 from experiments.host import images as image_set
+from experiments.host import models as model_set
 
 
 def register(app: typer.Typer) -> None:
     app.command()(doctor)
     app.command()(images)
+    app.command()(model)
 
 
 def doctor(
@@ -39,3 +42,11 @@ def images() -> None:
     """Build the images that are missing or out of date, and pack the Python environment for YARN."""
     image_set.build_all(progress)
     image_set.pack_environment(progress)
+
+
+def model(
+    weights: Annotated[Path | None, typer.Option(help="Official YOLACT weights (.pth); omitted: seeded ones.")] = None,
+) -> None:
+    """Build the models: ONNX, OpenVINO IR in FP32 and FP16, priors, manifest."""
+    for built in model_set.build(weights, (model_set.PAPER_SIZE, model_set.DEMO_SIZE), progress).values():
+        print(built.folder)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from experiments.host import capacity, images
 from experiments.host.engine import Engine
+from experiments.host.models import Model
 from experiments.host.paths import ARTEFACTS, ROOT
+from experiments.isa import environment
 from experiments.profiles import load_profiles, quota_factor
 from experiments.types import ClusterSpec
 
@@ -67,8 +69,19 @@ def seconds_per_image(isa: str, say: Callable[[str], None]) -> float:
     return kept[key]
 
 
+def host_seconds_per_image(model: Model) -> float:
+    """The host calibration: seconds per image of YOLACT R50 550 in FP32, one thread, no quota, the host's own instructions."""
+    options = ["-v", f"{model.folder}:/model:ro"]
+    return _one_core(options, ["/model/fp32.xml"])
+
+
 def _measure(isa: str) -> float:
-    core = str(capacity.first_core())
-    options = ["--cpuset-cpus", core, "-e", f"ONEDNN_MAX_CPU_ISA={isa}", "--entrypoint", "/opt/env/bin/python3"]
-    done = Engine().run_once(images.tag("python"), ["/opt/clusterbed/one_core.py"], options=options)
+    return _one_core([word for pair in environment(isa).items() for word in ("-e", "=".join(pair))], [])
+
+
+def _one_core(options: list[str], arguments: list[str]) -> float:
+    """Seconds per image that the environment's own script measures, on one core in a container without a quota."""
+    fixed = ["--cpuset-cpus", str(capacity.first_core()), "--entrypoint", "/opt/env/bin/python3"]
+    command = ["/opt/clusterbed/one_core.py", *arguments]
+    done = Engine().run_once(images.tag("python"), command, options=[*fixed, *options])
     return float(json.loads(done.stdout)["seconds_per_image"])

@@ -73,6 +73,8 @@ def bigdl(spec: ClusterSpec, threads_per_task: int) -> dict[str, str]:
         "spark.pyspark.python": f"{executors}/bin/python3",
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": f"file:{EVENTS}",
+        # A task holds as many of its executor's cores as it uses threads.
+        "spark.task.cpus": str(threads_per_task),
         "spark.sql.shuffle.partitions": str(spec.total_executor_cores),
         # Rows hold whole images and tensors: Spark's default of 10,000 a batch would not fit any memory.
         "spark.sql.execution.arrow.maxRecordsPerBatch": "4",

@@ -59,6 +59,7 @@ def submit(
     engine.exec(container, ["as-cluster", "mkdir", "-p", folder, spark.EVENTS])
     engine.put(container, {"job.json": job.to_json().encode(), "main.py": _main(), "cluster_app.zip": application()}, folder)
 
+    before = _event_logs(engine, container)
     begin = time.monotonic()
     log = evidence / "driver.log"
     try:
@@ -76,7 +77,7 @@ def submit(
             staging.remove_partial(engine, container, spec, job)
         raise
     seconds = time.monotonic() - begin
-    events = _bring_events(engine, container, evidence)
+    events = _bring_events(engine, container, before, evidence)
     if status != 0:
         staging.remove_partial(engine, container, spec, job)
     return Submitted(job, _result(status, tail, log, timeout), seconds, shipped, events, log)
@@ -103,10 +104,16 @@ def _command(spec: ClusterSpec, job: Job, folder: str) -> list[str]:
     return spark.arguments(spec, conf, f"{folder}/main.py", f"{folder}/job.json", options=options)
 
 
-def _bring_events(engine: Engine, container: str, evidence: Path) -> Path:
-    """Moves the event logs of the driver's node into the evidence; returns their folder."""
+def _event_logs(engine: Engine, container: str) -> set[str]:
+    return set(engine.exec(container, ["ls", spark.EVENTS]).stdout.split())
+
+
+def _bring_events(engine: Engine, container: str, before: set[str], evidence: Path) -> Path:
+    """Copies the event logs that came since `before` into the evidence; returns their folder."""
     target = evidence / "events"
-    engine.copy_out(container, f"{spark.EVENTS}/.", target)
+    target.mkdir(parents=True, exist_ok=True)
+    for name in sorted(_event_logs(engine, container) - before):
+        engine.copy_out(container, f"{spark.EVENTS}/{name}", target / name)
     return target
 
 

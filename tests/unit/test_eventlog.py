@@ -42,8 +42,7 @@ def test_tasks_are_in_order_of_launch():
 def test_ends_other_than_success():
     ended = {(task.index, task.attempt): task for task in read_event_log(FINISHED).tasks if task.stage_id == 1}
     assert {key for key, task in ended.items() if task.failed} == {(0, 0), (1, 0), (1, 2)}
-    exception = "ExceptionFailure: org.apache.spark.api.python.PythonException: Traceback (most recent call last):"
-    assert ended[0, 0].reason == exception
+    assert ended[0, 0].reason == "ExceptionFailure: org.apache.spark.api.python.PythonException: ValueError: no"
     assert ended[1, 0].reason == "ExecutorLostFailure: Command exited with code 137"
     assert ended[1, 2].reason == "TaskKilled: another attempt succeeded"
     assert ended[1, 1].reason is None

@@ -5,6 +5,7 @@ By hand, for looking at it: python tests/unit/report/demo_folder.py FOLDER
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import sys
@@ -43,18 +44,29 @@ UP = {"standalone": (9.6, 22.8, 27.4), "heterogeneous": (10.1, 25.3, 33.0), "yar
 SPARK = {"read": "save at NativeMethodAccessorImpl.java:0", "predict": "count at bigdl_engine.py:71"}
 
 
-def write(folder: Path, records: Sequence[Json] | None = None, summary: Json | None = None) -> Path:
-    """Writes a demo's folder; what is not given is made."""
+def write(
+    folder: Path, records: Sequence[Json] | None = None, summary: Json | None = None, picture_side: int = 64
+) -> Path:
+    """Writes a demo's folder; what is not given is made. The overlays are squares of noise."""
     records = list(records) if records is not None else made_records()
     summary = summary if summary is not None else made_summary()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(json.dumps(summary))
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    picture = _picture(picture_side)
     for record in records:
         for path in record["overlays"]:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            Image.effect_noise((700, 400), 60).convert("RGB").save(folder / path)
+            (folder / path).write_bytes(picture)
     return folder
+
+
+def _picture(side: int) -> bytes:
+    """A PNG of coloured noise, which no encoder makes small."""
+    noise = [Image.effect_noise((side, side), 80) for _ in "RGB"]
+    buffer = io.BytesIO()
+    Image.merge("RGB", noise).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def made_summary() -> Json:
@@ -256,4 +268,4 @@ def _yarn(name: str, cpus: float) -> Json:
 if __name__ == "__main__":
     from experiments.report.demo import write_report
 
-    print(write_report(write(Path(sys.argv[1]))))
+    print(write_report(write(Path(sys.argv[1]), picture_side=500)))
