@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from experiments.eventlog import event_logs, read_event_log
 from experiments.host import capacity, images, models
 from experiments.host.engine import Engine
 from experiments.host.paths import ENVIRONMENT, RESULTS, ROOT
-from experiments.photograph_set import PHOTOGRAPHS, SOURCES, Photograph
+from experiments.photograph_set import credits_of
 from experiments.photographs import check_user_folder, collect
 from experiments.report.demo import write_report
 from experiments.report.targets import targets
@@ -171,7 +171,8 @@ def _plain(limits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _rows(output: Path) -> list[dict[str, Any]]:
     columns = ["image", "status", "error", "host", "detections"]
-    rows = pyarrow.parquet.read_table(output, columns=columns).to_pylist()
+    # The folder also holds the result and the pictures: only the Parquet files are rows.
+    rows = pyarrow.parquet.read_table(sorted(output.glob("*.parquet")), columns=columns).to_pylist()
     return sorted(({**row, "detections": len(row["detections"])} for row in rows), key=lambda row: row["image"])
 
 
@@ -219,13 +220,8 @@ def _summary(
         "environment_mb": round(ENVIRONMENT.stat().st_size / 1e6, 1),
         "host_calibration_seconds": round(one_core, 4),
         "targets": targets(bare=bare),
-        "credits": {} if os.environ.get("IMAGES") else credits_of(PHOTOGRAPHS),
+        "credits": {} if os.environ.get("IMAGES") else dict(credits_of(inputs.files)),
     }
-
-
-def credits_of(photographs: Iterable[Photograph]) -> dict[str, str]:
-    """Whose each photograph is, by file name."""
-    return {photograph.name: SOURCES[photograph.source].credit for photograph in photographs}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ _OTHER_KINDS = 6
 _TURN = (
     ("registered", "services start and register"),
     ("canary", "canary job"),
-    ("limit", "quotas calibrated and applied"),
+    ("limit", "quotas applied"),
+    ("ship", "packed environment shipped"),
     ("outside", "job: outside the four stages"),
     ("stages", "job: the four stages"),
     ("down", "taken down"),
@@ -60,7 +61,7 @@ def stages(records: Sequence[Record]) -> Chart | None:
 
 
 def turns(records: Sequence[Record]) -> Chart:
-    """A cluster's whole turn, from `up` to `down`, in seconds."""
+    """A cluster's whole turn, from the nodes' start to their end, in seconds."""
     bars = [(record, _turn_segments(record)) for record in records]
     scale = drawing.scale_to(max(_sum(segments) for _, segments in bars))
     rows = tuple(
@@ -129,6 +130,7 @@ def _turn_segments(record: Record) -> list[Segment]:
         up.registered_seconds,
         up.canary_seconds - up.registered_seconds,
         up.ready_seconds - up.canary_seconds,
+        record.ship_environment_seconds or 0.0,
         record.submit_seconds - four,
         four,
         record.down_seconds,

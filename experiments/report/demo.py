@@ -57,6 +57,7 @@ def _content(demo: Demo) -> Mapping[str, Any]:
         "agreement": facts.agreement(records),
         "not_ok": facts.not_ok(records),
         "limits": [facts.limit_rows(record) for record in records],
+        "calibrations": [facts.calibrations(record) for record in records],
         "figures": facts.figures(summary),
         "jobs": facts.jobs(records),
         "models": facts.models(records),

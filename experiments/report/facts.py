@@ -23,6 +23,7 @@ STAGES = ("read", "preprocess", "predict", "postprocess")
 PARTS = tuple(phase for phase in PHASES if phase != "total")
 
 _NOTHING = "\N{EN DASH}"
+_NOT_RECORDED = "not recorded"
 _FIGURES = {
     "standalone_registered_seconds": "standalone, 3 workers: registered",
     "standalone_canary_seconds": "standalone: canary done",
@@ -149,14 +150,20 @@ def limit_rows(record: Record) -> list[LimitRow]:
         rows.append(
             LimitRow(
                 node=node.name,
-                boot_cpus=_cpus(boot.cpus) if boot else "not recorded",
-                measured_cpus=_cpus(measured.cpus) if measured else "not recorded",
-                memory=f"{measured.memory_mb:,} MB" if measured and measured.memory_mb else "no limit recorded",
-                cpuset=measured.cpuset if measured and measured.cpuset else "all",
+                boot_cpus=_cpus(boot.cpus) if boot else _NOT_RECORDED,
+                measured_cpus=_cpus(measured.cpus) if measured else _NOT_RECORDED,
+                memory=_memory(measured.memory_mb) if measured else _NOT_RECORDED,
+                cpuset=(measured.cpuset or "all") if measured else _NOT_RECORDED,
                 isa=node.isa or "the host's",
             )
         )
     return rows
+
+
+def calibrations(record: Record) -> list[str]:
+    """What the quotas were multiplied with and why; nodes with the same factor stand together."""
+    described = ((one.node, f"quota factor {number_text(one.factor)}; {one.note}") for one in record.calibration)
+    return [f"{nodes}: {text}" for nodes, text in _together(described)]
 
 
 def setting(record: Record) -> str:
@@ -193,10 +200,11 @@ def conditions(summary: Summary, records: Sequence[Record]) -> str:
 
 
 def _together(described: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    clusters: dict[str, list[str]] = {}
-    for cluster, description in described:
-        clusters.setdefault(description, []).append(cluster)
-    return [(joined(names), description) for description, names in clusters.items()]
+    """(name, description) pairs; those of the same description as one pair with all their names."""
+    names: dict[str, list[str]] = {}
+    for name, description in described:
+        names.setdefault(description, []).append(name)
+    return [(joined(found), description) for description, found in names.items()]
 
 
 def _job(record: Record) -> str:
@@ -254,6 +262,10 @@ def _figure(key: str, value: float | None, target: float | None) -> Figure:
 
 def _cpus(cpus: float | None) -> str:
     return "no quota" if cpus is None else number_text(cpus)
+
+
+def _memory(megabytes: int) -> str:
+    return f"{megabytes:,} MB" if megabytes else "no limit"
 
 
 def _each(record: Record, phase: str) -> str:

@@ -71,7 +71,7 @@ class Topology(Part):
 
 
 class Up(Part):
-    """Seconds since `up` began: services registered, canary done, limits applied and returned."""
+    """Seconds since the nodes were started: services registered, canary done, limits applied."""
 
     registered_seconds: Seconds
     canary_seconds: Seconds
@@ -80,16 +80,17 @@ class Up(Part):
     @model_validator(mode="after")
     def _rise(self) -> Up:
         if not self.registered_seconds <= self.canary_seconds <= self.ready_seconds:
-            raise ValueError("registered, canary and ready are seconds since `up` began: each at least the one before")
+            raise ValueError("registered, canary and ready count from the nodes' start: each at least the one before")
         return self
 
 
 class Limit(Part):
-    """What was in force on a node. cpus: host cores, None for no quota; cpuset: host cores by number."""
+    """What was in force on a node. cpus: host cores, None for no quota; memory_mb: 0 for no limit; cpuset: host cores
+    by number, "" for all."""
 
     cpus: float | None
-    memory_mb: int | None
-    cpuset: str | None
+    memory_mb: int
+    cpuset: str
 
 
 class Limits(Part):
@@ -159,7 +160,11 @@ def _contract(parse: Callable[[dict[str, Any], str], Content], value: object, wh
 
 
 class Record(Part):
-    """One cluster of the demo."""
+    """One cluster of the demo.
+
+    ship_environment_seconds: how long the packed environment took to where YARN fetches it, before the job was
+    submitted; None where there is none to ship.
+    """
 
     schema_: Literal[1] = Field(alias="schema")
     cluster: str
@@ -171,6 +176,7 @@ class Record(Part):
     job: Annotated[Job, BeforeValidator(_job)]
     result: Annotated[JobResult, BeforeValidator(_result)]
     submit_seconds: Seconds
+    ship_environment_seconds: Seconds | None = None
     tasks: list[Task] = Field(min_length=1)
     rows: list[Row] = Field(min_length=1)
     overlays: list[str]

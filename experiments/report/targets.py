@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Seconds, and MB (2^20 bytes) uncompressed. "image_mb.spark" is the entry "spark" of the summary's image_mb.
+# Seconds, and MB (10^6 bytes; images uncompressed). "image_mb.spark" is the entry "spark" of the summary's image_mb.
 _ALWAYS: Mapping[str, float] = MappingProxyType(
     {
         "standalone_registered_seconds": 12,

@@ -166,7 +166,10 @@ def _phase(record: Json, name: str, seconds: float) -> None:
         (lambda r, _: r[1].update(down_seconds=7.77), "(none)", "7.77 s"),
         (lambda r, _: r[2].update(submit_seconds=222.2), "152 s", "222 s"),
         (lambda r, _: r[1]["limits"]["measured"]["old-worker"].update(cpus=0.271), "(none)", "0.271"),
-        (lambda r, _: r[1]["calibration"][0].update(factor=0.777), "quota factor 0.905", "quota factor 0.777"),
+        (lambda r, _: r[1]["calibration"][3].update(factor=0.777), "quota factor 0.905", "quota factor 0.777"),
+        (lambda r, _: r[2].update(ship_environment_seconds=33.3), "41.0 s", "33.3 s"),
+        (lambda r, _: r[0]["limits"]["measured"]["master"].update(memory_mb=0), "(none)", "no limit"),
+        (lambda r, _: r[0]["limits"]["measured"].pop("master"), "(none)", "not recorded"),
         (lambda r, _: r[0]["topology"]["nodes"][0].update(cpus=0.45), "2 of 2 cores", "1.95 of 2 cores"),
         (lambda r, _: r[0]["tasks"].pop(), "36 tasks", "35 tasks"),
         (lambda r, _: r[0]["tasks"][7].update(reason="the disk is full"), "(none)", "the disk is full"),
@@ -189,6 +192,11 @@ def test_numbers_come_from_the_records(
     assert page.text.count(after) < other.text.count(after)
     if before != "(none)":
         assert page.text.count(before) > other.text.count(before)
+
+
+def test_nodes_with_the_same_calibration_stand_together(page: Page):
+    assert "master, worker-1 and worker-2: quota factor 1; the fastest processor of the cluster." in page.text
+    assert page.text.count("old-worker: quota factor 0.905;") == 1
 
 
 def test_share_of_images_by_node(page: Page, tmp_path: Path):
@@ -326,7 +334,7 @@ def edit(change: Callable[[Json], object]) -> Callable[[Path], None]:
         (edit(lambda r: r["rows"][0].update(detections=1)), "do not add up to result.counts.detections"),
         (edit(lambda r: r["rows"][0].update(status="good")), "line 1: rows.0.status: Input should be 'ok', 'corrupt'"),
         (edit(lambda r: r.update(submit_seconds=1)), "are more than submit_seconds = 1"),
-        (edit(lambda r: r["up"].update(canary_seconds=1.0)), "line 1: up: registered, canary and ready are"),
+        (edit(lambda r: r["up"].update(canary_seconds=1.0)), "line 1: up: registered, canary and ready count"),
         (edit(lambda r: r["topology"]["nodes"][0].update(machine="z")), "a node is on machine 'z'"),
         (edit(lambda r: r["result"]["phases"].pop(4)), 'result: phases: "predict" is missing'),
         (edit(lambda r: r["job"].pop("engine")), "line 1: job: job"),
