@@ -58,7 +58,9 @@ def run() -> None:
     bare = os.environ.get("DEMO_BARE") == "1"
     folder = _fresh(RESULTS / "demo")
     inputs = _inputs(folder)
-    one_core = calibration.host_seconds_per_image(models.build(_weights(), [models.PAPER_SIZE], progress)[models.PAPER_SIZE])
+    one_core = calibration.host_seconds_per_image(
+        models.build(_weights(), [models.PAPER_SIZE], progress)[models.PAPER_SIZE]
+    )
     records = [_on(name, inputs, folder) for name in CLUSTERS]
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     summary = _summary(records, inputs, one_core, time.time() - begin, bare)

@@ -94,9 +94,7 @@ def load_topology(name_or_path: str) -> ClusterSpec:
     return parse_topology(read_toml(path), name=path.stem, where=str(path), profiles=load_profiles())
 
 
-def parse_topology(
-    content: Mapping[str, Any], name: str, where: str, profiles: Mapping[str, Profile]
-) -> ClusterSpec:
+def parse_topology(content: Mapping[str, Any], name: str, where: str, profiles: Mapping[str, Profile]) -> ClusterSpec:
     """A topology file's content -> the cluster `name`. `where` is the file that messages name.
 
     Raises UserError with all problems, HostError if it is right but asks for what cannot be done yet.

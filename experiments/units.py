@@ -9,7 +9,7 @@ _FACTORS = {"m": 1, "g": 1024}
 
 
 def memory_mb(text: str) -> int:
-    """"512m" or "3g" -> MB (2^20 bytes). Raises ValueError."""
+    """ "512m" or "3g" -> MB (2^20 bytes). Raises ValueError."""
     match = _MEMORY.fullmatch(text)
     if not match:
         raise ValueError(f"{text!r} is no memory size; allowed: a whole number with m or g behind it")

@@ -78,8 +78,7 @@ class PredictionHead(nn.Module):
         x = self.upfeature(x)
         layers = (self.bbox_layer, self.conf_layer, self.mask_layer)
         return [
-            layer(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, width)
-            for layer, width in zip(layers, self.widths)
+            layer(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, width) for layer, width in zip(layers, self.widths)
         ]
 
 

@@ -44,7 +44,9 @@ class Predicted:
     partitions: Mapping[str, int]
 
 
-def run(spark: Any, job: Job, task: Task, files: List[InputFile], local_model: str, priors: Any, root: str, phases: Phases) -> Predicted:
+def run(
+    spark: Any, job: Job, task: Task, files: List[InputFile], local_model: str, priors: Any, root: str, phases: Phases
+) -> Predicted:
     """Runs the stages over the files that are images. Nothing is left cached but the rows."""
     materialised = job.timing == "materialised"
 
@@ -68,7 +70,7 @@ def run(spark: Any, job: Job, task: Task, files: List[InputFile], local_model: s
         predictions = _materialise(predictions)
 
     with phases.measure("postprocess"):
-        rows = _materialise(_postprocess(spark, job, task, predictions, shapes, priors, root))
+        rows = _materialise(_postprocess(spark, job, task, predictions, shapes, priors))
         predict_partitions = predictions.rdd.getNumPartitions()
         for frame in (predictions, tensors) + ((images,) if materialised else ()):
             frame.unpersist()
@@ -99,9 +101,11 @@ def _read(spark: Any, job: Job, files: List[InputFile], root: str) -> Any:
     spark.conf.set("spark.sql.files.ignoreMissingFiles", "true")
     frame = spark.read.format("image").option("recursiveFileLookup", "true").load(escape_glob(root))
     frame = frame.select(names("image.origin").alias("name"), "image")
-    frame = frame.where(F.col("name").isin(wanted) & (F.col("image.height") > 0))
+    frame = frame.where(F.col("name").isin(wanted))
     if quoted:
         frame = frame.union(_read_quoted(spark, quoted, root))
+    # Spark's mark of an image that could not be decoded; it becomes a row without a result.
+    frame = frame.where(F.col("image.height") > 0)
     if job.repartition is not None:
         frame = frame.repartition(job.repartition)
     return frame
@@ -126,6 +130,8 @@ def _decoded(path: str, content: Any) -> Tuple[Any, ...]:
 
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(numpy.frombuffer(bytes(content), numpy.uint8), flags)
+    if image is None:
+        return (path, -1, -1, -1, -1, bytearray())
     height, width = image.shape[:2]
     return (path, height, width, *_COLOUR, bytearray(image.tobytes()))
 
@@ -160,9 +166,7 @@ def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
     # NNModel's batch is one over the whole cluster.
     model.setBatchSize(job.batch_size * spark.sparkContext.defaultParallelism)
 
-    to_three_dimensions = F.udf(
-        lambda flat: _nested(flat, size), ArrayType(ArrayType(ArrayType(FloatType())))
-    )
+    to_three_dimensions = F.udf(lambda flat: _nested(flat, size), ArrayType(ArrayType(ArrayType(FloatType()))))
     three_channels = F.udf(_three_channels, _image_struct())
     colour = images.select("name", "image.height", "image.width", three_channels("image").alias("image"))
     flat = model.transform(colour)
@@ -172,7 +176,7 @@ def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
 def _nested(flat: Sequence[float], size: int) -> List[Any]:
     import numpy
 
-    return numpy.asarray(flat, numpy.float32).reshape(3, size, size).tolist()  # type: ignore[no-any-return]
+    return numpy.asarray(flat, numpy.float32).reshape(3, size, size).tolist()
 
 
 def _image_struct() -> Any:
@@ -217,7 +221,7 @@ def _predict(job: Job, task: Task, tensors: Any, local_model: str) -> Tuple[Any,
 
 
 def _postprocess(
-    spark: Any, job: Job, task: Task, predictions: Any, shapes: Mapping[str, List[int]], priors: Any, root: str
+    spark: Any, job: Job, task: Task, predictions: Any, shapes: Mapping[str, List[int]], priors: Any
 ) -> Any:
     from pyspark.sql import functions as F
 
@@ -247,7 +251,9 @@ def _postprocess(
     return rows.withColumn("detections", F.from_json("detections", DETECTIONS_DDL))
 
 
-def _detect(row: Any, task: Task, shapes: Mapping[str, List[int]], priors: Any, options: PostprocessOptions) -> Tuple[Any, str]:
+def _detect(
+    row: Any, task: Task, shapes: Mapping[str, List[int]], priors: Any, options: PostprocessOptions
+) -> Tuple[Any, str]:
     """(error, detections as JSON) of one image. An image that fails has a row that says so; the job goes on."""
     import numpy
 

@@ -76,12 +76,14 @@ def _inspect_jpeg(data: bytes) -> Inspection:
     if data[position : position + 2] != b"\xff\xd9":
         return Inspection(CORRUPT, "the JPEG is truncated: its end marker is missing", width, height)
     if components not in (1, 3):
-        return Inspection(UNSUPPORTED, f"a JPEG of {components} components (CMYK); 1 and 3 are supported", width, height)
+        return Inspection(
+            UNSUPPORTED, f"a JPEG of {components} components (CMYK); 1 and 3 are supported", width, height
+        )
     return Inspection(OK, None, width, height)
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
-    """Where the next marker stands that is neither a restart nor a stuffed byte; the end of the data if there is none."""
+    """Where the next marker stands that is neither a restart nor a stuffed byte; else the end of the data."""
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 1 >= len(data):
@@ -103,7 +105,9 @@ def _inspect_png(data: bytes) -> Inspection:
         if len(check) < 4:
             break
         if struct.unpack(">I", check)[0] != zlib.crc32(kind + body):
-            return Inspection(CORRUPT, f"the check sum of the PNG's chunk {kind.decode('latin-1')} is wrong", width, height)
+            return Inspection(
+                CORRUPT, f"the check sum of the PNG's chunk {kind.decode('latin-1')} is wrong", width, height
+            )
         if kind == b"IHDR" and length >= 8:
             width, height = struct.unpack(">II", body[:8])
         has_data = has_data or kind == b"IDAT"

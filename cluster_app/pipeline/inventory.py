@@ -87,5 +87,3 @@ def packed(sizes: List[int], split: int) -> int:
             partitions, filled = partitions + 1, 0
         filled += size + 1
     return partitions
-
-

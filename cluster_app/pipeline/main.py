@@ -16,7 +16,8 @@ import traceback
 from collections import Counter
 from typing import Any, Dict, List, Mapping
 
-from cluster_app.contract.job import ContractError, Job, parse_job
+from cluster_app.contract.checks import ContractError
+from cluster_app.contract.job import Job, parse_job
 from cluster_app.contract.result import Arithmetic, Counts, ExecutorShare, JobResult, Partitions, Phase
 from cluster_app.contract.rows import STATUSES
 from cluster_app.pipeline import arithmetic, bigdl_engine, sinks
@@ -97,9 +98,7 @@ def _session() -> Any:
     from pyspark.sql import SparkSession
 
     # An executor gateway keeps the JVM of local mode alive after the job; nothing here needs one.
-    context = init_orca_context(
-        cluster_mode="spark-submit", init_executor_gateway=False, redirect_spark_log=False
-    )
+    context = init_orca_context(cluster_mode="spark-submit", init_executor_gateway=False, redirect_spark_log=False)
     context.setLogLevel("WARN")
     hadoop = context._jsc.hadoopConfiguration()
     # _SUCCESS is written when everything is there, not when Parquet is.
@@ -140,24 +139,28 @@ def _result(
     storage_kind: str,
     partitions: Mapping[str, int],
 ) -> JobResult:
-    by_status = Counter({row["status"]: row["count"] for row in rows.groupBy("status").count().collect()})
-    by_host = {row["host"]: row["count"] for row in rows.where("host is not null").groupBy("host").count().collect()}
-    detections = rows.where("status = 'ok'").selectExpr("sum(size(detections)) as n").first()["n"] or 0
-    failures = rows.where("status = 'failed'").orderBy("image").select("image", "error").limit(_MAX_ERRORS).collect()
-    if sum(by_status.values()) != len(files):
-        raise RuntimeError(f"{sum(by_status.values())} rows were written for {len(files)} input files")
+    # One pass: each further query would be a job of its own.
+    seen = rows.selectExpr("image", "status", "error", "host", "size(detections) as found").collect()
+    if len(seen) != len(files):
+        raise RuntimeError(f"{len(seen)} rows were written for {len(files)} input files")
+    by_status, by_host = Counter(row.status for row in seen), Counter(row.host for row in seen if row.host)
+    failures = sorted(f"{row.image}: {row.error}" for row in seen if row.status == "failed")
     return JobResult(
         engine=job.engine,
         timing=job.timing,
         phases=tuple(Phase(name, seconds) for name, seconds in phases.seconds.items()),
-        counts=Counts(len(files), *(by_status[status] for status in STATUSES), detections=detections),
+        counts=Counts(
+            images=len(files),
+            detections=sum(row.found for row in seen if row.status == "ok"),
+            **{status: by_status[status] for status in STATUSES},
+        ),
         arithmetic=Arithmetic(job.precision, precision, storage_kind),
         threads_per_task=job.threads_per_task,
         partitions=Partitions(**partitions),
         executors=tuple(ExecutorShare(host, images) for host, images in sorted(by_host.items())),
         versions=_versions(spark),
         deviations=bigdl_engine.DEVIATIONS,
-        errors=tuple(f"{row.image}: {row.error}" for row in failures),
+        errors=tuple(failures[:_MAX_ERRORS]),
     )
 
 

@@ -26,7 +26,7 @@ def refuse_existing(storage: Storage, job: Job) -> None:
     """Raises FileExistsError unless the output may be written."""
     if job.if_exists == "fail" and storage.names(job.output):
         raise FileExistsError(
-            f"output: {job.output} exists and is not empty; give another URI, or set if_exists to \"replace\""
+            f'output: {job.output} exists and is not empty; give another URI, or set if_exists to "replace"'
         )
 
 
@@ -44,7 +44,7 @@ def draw_overlays(storage: Storage, rows: Any, root: str, folder: str, job: Job,
     chosen = rows.where("status = 'ok' and size(detections) > 0").orderBy("image").limit(job.overlays).collect()
     for row in chosen:
         data = numpy.frombuffer(storage.read(f"{root}/{row.image}"), numpy.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         detections = [
             Detection(found.category_id, found.score, tuple(found.bbox), found.segmentation.asDict())
             for found in row.detections

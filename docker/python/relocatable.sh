@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # relocatable.sh ENV: turns a virtual environment made with --copies into a folder that runs anywhere on its own.
 set -eu
 env="$1"
@@ -26,4 +26,10 @@ for python in "$env"/bin/python3*; do
 done
 
 mkdir -p "$env/conda-meta" && touch "$env/conda-meta/history"
+# Nothing on a cluster installs packages, runs their tests or compiles against them. Each file costs: YARN's
+# localizer starts a process for each to set its permissions.
+packages="$env/lib/$version/site-packages"
+rm -rf "$packages"/pip "$packages"/pip-*.dist-info "$packages/pyspark/examples" "$packages/pyarrow/include" "$env"/bin/pip*
+find "$packages" -type d \( -name tests -o -name test \) -prune -exec rm -rf {} +
+rm -rf "$env/lib/$version"/{idlelib,tkinter,turtledemo,lib2to3,pydoc_data}
 find "$env" -name __pycache__ -type d -prune -exec rm -rf {} +

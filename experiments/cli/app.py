@@ -64,11 +64,15 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _say(3, f"the disk is full ({error.filename or ROOT}); `make clean` says what it would free")
     if isinstance(error, DockerException | RequestException):
-        return _say(3, f"the Docker engine stopped answering: {str(error).splitlines()[0][:200]}; `clusterbed doctor` looks closer")
+        return _say(3, f"the Docker engine stopped answering: {_line(error)}; `clusterbed doctor` looks closer")
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
     log.write_text(traceback.format_exc())
-    return _say(1, f"unexpected: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}; details in {log}")
+    return _say(1, f"unexpected: {type(error).__name__}: {_line(error)}; details in {log}")
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or ["no message"])[0][:200]
 
 
 def _say(status: int, *messages: str) -> int:

@@ -32,9 +32,8 @@ def up(cluster: Cluster, workers: Annotated[int | None, typer.Option(help="Numbe
     """Start a cluster; returns when a canary job has run on every executor and the quotas are in force."""
     spec = load_topology(cluster)
     ready = lifecycle.up(spec, progress, workers)
-    progress(
-        f"{spec.name} is up: registered in {ready.registered_seconds:.1f} s, canary job done in {ready.canary_seconds:.1f} s"
-    )
+    seconds = f"registered in {ready.registered_seconds:.1f} s, canary job done in {ready.canary_seconds:.1f} s"
+    progress(f"{spec.name} is up: {seconds}")
     table(("page", "address"), sorted(ready.addresses.items()))
 
 
@@ -128,7 +127,16 @@ def _row(one: Container) -> tuple[object, ...]:
     addresses = ", ".join(f"127.0.0.1:{port}" for port in sorted(one.ports.values()))
     limits = one.limits
     cpus = "no quota" if limits.cpus is None else f"{limits.cpus:.2f}"
-    return one.cluster, one.node, one.state, one.roles, cpus, f"{limits.memory_mb} MB", limits.cpuset or "all", addresses
+    return (
+        one.cluster,
+        one.node,
+        one.state,
+        one.roles,
+        cpus,
+        f"{limits.memory_mb} MB",
+        limits.cpuset or "all",
+        addresses,
+    )
 
 
 def _node(one: Container) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.cluster import spark
+from experiments.cluster.staging import hdfs_of
 from experiments.errors import RunFailed
 from experiments.host.engine import Engine
 from experiments.host.paths import LOGS
@@ -24,7 +25,7 @@ def run(engine: Engine, spec: ClusterSpec) -> list[str]:
     """Runs it and returns "HOST EXECUTOR" of each executor that took part. Raises RunFailed naming what is missing."""
     container = container_name(spec.name, spec.driver.name)
     if spec.manager == "yarn":
-        stage_libraries(engine, container)
+        _stage_libraries(engine, spec, container)
     executors = spec.total_executors if spec.manager != "local" else 1
     command = () if spec.manager == "yarn" else _IMPORTS
     conf = spark.resources(spec) | spark.waiting(120) | _CONF
@@ -54,11 +55,9 @@ def _cause(log: str) -> str:
     return (causes[-1:] or exceptions[:1] or lines[-1:] or ["its log is empty"])[0][:500]
 
 
-def stage_libraries(engine: Engine, container: str) -> None:
+def _stage_libraries(engine: Engine, spec: ClusterSpec, container: str) -> None:
     """Puts Spark's own jars into HDFS: YARN nodes have no Spark installed."""
-    script = (
-        "hdfs-files -test -e /clusterbed/spark-libraries.zip || "
-        "{ hdfs-files -mkdir -p /clusterbed /user/cluster /tmp && "
-        "hdfs-files -put /opt/clusterbed/spark-libraries.zip /clusterbed/; }"
-    )
-    engine.exec(container, ["sh", "-c", script], timeout=180)
+    files, path = hdfs_of(engine, spec), spark.LIBRARIES.removeprefix("hdfs://")
+    if not files.exists(path):
+        files.mkdirs(path.rsplit("/", 1)[0])
+        engine.exec(container, ["hdfs-files", "-put", "/opt/clusterbed/spark-libraries.zip", path], timeout=180)

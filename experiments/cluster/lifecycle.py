@@ -267,7 +267,9 @@ def _explanations(engine: Engine, spec: ClusterSpec, lacking: str) -> list[str]:
     """The last lines of the logs of the roles that are to blame."""
     texts = []
     for node, role in readiness.guilty(spec, lacking):
-        tail = engine.exec(container_name(spec.name, node), ["tail", "-n", "8", f"/var/log/clusterbed/{role}/current"], check=False)
+        tail = engine.exec(
+            container_name(spec.name, node), ["tail", "-n", "8", f"/var/log/clusterbed/{role}/current"], check=False
+        )
         body = "\n".join("    " + line for line in (tail.stdout or tail.stderr).strip().splitlines())
         texts.append(f"last lines of the log of {role} on {node}:\n{body or '    (empty)'}")
     return texts

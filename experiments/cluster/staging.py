@@ -1,4 +1,4 @@
-"""Where a cluster can read: the shared read-only folder, or HDFS. Staging uploads there and rewrites URIs, nothing else."""
+"""Where a cluster can read: the shared folder, or HDFS. Staging uploads there and rewrites URIs, nothing else."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from cluster_app.contract.job import Job
 from experiments.cluster import spark, state
+from experiments.cluster.hdfs import Hdfs
 from experiments.errors import UserError
 from experiments.host.engine import Engine
 from experiments.host.paths import STATE
@@ -48,7 +49,9 @@ def stage(spec: ClusterSpec, job: Job, say: Callable[[str], None]) -> Job:
     for key in ("input", "model", "priors"):
         path = Path(local_path(getattr(job, key)))
         if not getattr(job, key).startswith("file:") or not path.exists():
-            raise UserError(f"{key}: {getattr(job, key)}: there is no such path on this host; --stage uploads local paths")
+            raise UserError(
+                f"{key}: {getattr(job, key)}: there is no such path on this host; --stage uploads local paths"
+            )
     engine = Engine()
     source, model, priors = (Path(local_path(uri)) for uri in (job.input, job.model, job.priors))
     say(f"staging {source} and {model.parent.name}")
@@ -87,34 +90,33 @@ def _into_share(spec: ClusterSpec, paths: list[Path], name: str) -> None:
 
 
 def _into_hdfs(engine: Engine, spec: ClusterSpec, paths: list[Path], name: str) -> str:
-    container = container_name(spec.name, spec.driver.name)
-    uri = f"{_HDFS_IN}/{name}"
-    if engine.exec(container, ["hdfs-files", "-test", "-d", uri], check=False).status != 0:
-        folder = f"/srv/data/staging/{name}"
-        engine.exec(container, ["mkdir", "-p", folder])
+    files, folder = hdfs_of(engine, spec), f"{_HDFS_IN}/{name}"
+    if not files.exists(folder):
+        partial = f"{_HDFS_IN}/.{name}.partial"
+        files.delete(partial)
         for path in paths:
-            engine.copy_in(path, container, f"{folder}/")
-        engine.exec(container, ["chmod", "-R", "a+rX", folder])
-        engine.exec(container, ["hdfs-files", "-mkdir", "-p", _HDFS_IN])
-        engine.exec(container, ["hdfs-files", "-put", folder, f"{uri}.partial"], timeout=1800)
-        engine.exec(container, ["hdfs-files", "-mv", f"{uri}.partial", uri])
-        engine.exec(container, ["rm", "-rf", folder])
-    return f"hdfs://{uri}"
+            files.put(path, f"{partial}/{path.name}")
+        files.rename(partial, folder)
+    return f"hdfs:{folder}"
 
 
-def ship_environment(engine: Engine, container: str, packed: Path, say: Callable[[str], None]) -> float:
+def hdfs_of(engine: Engine, spec: ClusterSpec) -> Hdfs:
+    """The HDFS of a YARN cluster that is up."""
+    ports = {one.node: one.ports for one in engine.containers(spec.name)}
+    return Hdfs(spec.nodes_with("namenode")[0].name, ports)
+
+
+def ship_environment(engine: Engine, spec: ClusterSpec, packed: Path, say: Callable[[str], None]) -> float:
     """Puts the packed environment into HDFS, from where YARN gives it to its nodes; seconds, 0 where it was there."""
     if not packed.exists():
         raise UserError(f"the packed environment is missing ({packed}); `make images` packs it")
-    path = spark.PACKED.removeprefix("hdfs://")
-    if engine.exec(container, ["hdfs-files", "-test", "-e", path], check=False).status == 0:
+    files, path = hdfs_of(engine, spec), spark.PACKED.removeprefix("hdfs://")
+    if files.exists(path):
         return 0.0
     begin = time.monotonic()
     say(f"shipping the packed environment ({packed.stat().st_size / 1e6:.0f} MB) through HDFS")
-    engine.copy_in(packed, container, "/srv/data/environment.tar.gz")
-    engine.exec(container, ["chmod", "a+r", "/srv/data/environment.tar.gz"])
-    engine.exec(container, ["hdfs-files", "-put", "/srv/data/environment.tar.gz", path], timeout=1800)
-    engine.exec(container, ["rm", "/srv/data/environment.tar.gz"])
+    files.put(packed, f"{path}.partial")
+    files.rename(f"{path}.partial", path)
     return time.monotonic() - begin
 
 
@@ -124,21 +126,18 @@ def fetch_output(spec: ClusterSpec, job: Job, target: Path) -> None:
     path = local_path(job.output)
     if job.output.startswith("file:"):
         shutil.copytree(state.share(spec.name) / "out" / posixpath.relpath(path, SHARED_OUT), target)
-        return
-    engine, container = Engine(), container_name(spec.name, spec.driver.name)
-    engine.exec(container, ["rm", "-rf", "/srv/data/fetched"])
-    engine.exec(container, ["hdfs-files", "-get", path, "/srv/data/fetched"], timeout=1800)
-    engine.copy_out(container, "/srv/data/fetched", target)
+    else:
+        hdfs_of(Engine(), spec).get(path, target)
 
 
-def remove_partial(engine: Engine, container: str, spec: ClusterSpec, job: Job) -> None:
+def remove_partial(engine: Engine, spec: ClusterSpec, job: Job) -> None:
     """Removes what a job that was ended had half written."""
     folder, name = posixpath.split(local_path(job.output).rstrip("/"))
     partial = f"{folder}/.{name}.partial"
     if spec.manager == "yarn":
-        engine.exec(container, ["hdfs-files", "-rm", "-r", "-f", "-skipTrash", partial], check=False)
+        hdfs_of(engine, spec).delete(partial)
     else:
-        engine.exec(container, ["rm", "-rf", partial], check=False)
+        engine.exec(container_name(spec.name, spec.driver.name), ["rm", "-rf", partial], check=False)
 
 
 def local_path(uri: str) -> str:

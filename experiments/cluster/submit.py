@@ -53,11 +53,13 @@ def submit(
     check_threads(spec, job.threads_per_task)
     staging.check_readable(spec, job)
     engine, container = Engine(), container_name(spec.name, spec.driver.name)
-    shipped = staging.ship_environment(engine, container, ENVIRONMENT, say) if spec.manager == "yarn" else None
+    shipped = staging.ship_environment(engine, spec, ENVIRONMENT, say) if spec.manager == "yarn" else None
     identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = f"{_JOBS}/{identity}"
     engine.exec(container, ["as-cluster", "mkdir", "-p", folder, spark.EVENTS])
-    engine.put(container, {"job.json": job.to_json().encode(), "main.py": _main(), "cluster_app.zip": application()}, folder)
+    engine.put(
+        container, {"job.json": job.to_json().encode(), "main.py": _main(), "cluster_app.zip": application()}, folder
+    )
 
     before = _event_logs(engine, container)
     begin = time.monotonic()
@@ -74,12 +76,12 @@ def submit(
     except BaseException:
         with uninterrupted():
             engine.exec(container, ["pkill", "-KILL", "-f", folder], check=False)
-            staging.remove_partial(engine, container, spec, job)
+            staging.remove_partial(engine, spec, job)
         raise
     seconds = time.monotonic() - begin
     events = _bring_events(engine, container, before, evidence)
     if status != 0:
-        staging.remove_partial(engine, container, spec, job)
+        staging.remove_partial(engine, spec, job)
     return Submitted(job, _result(status, tail, log, timeout), seconds, shipped, events, log)
 
 
@@ -142,5 +144,3 @@ def _cause(lines: list[str]) -> str:
     caused = [line for line in plain if line.startswith(("Caused by:", "job failed:"))]
     errors = [line for line in plain if "Error" in line or "Exception" in line]
     return (caused[-1:] or errors[-1:] or plain[-1:] or ["its log is empty"])[0][:500]
-
-

@@ -73,7 +73,13 @@ def _engine() -> Engine | None:
 def _platform() -> Check:
     found = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     fits = platform.system() == "Linux" and platform.machine() == "x86_64"
-    return Check("platform", "ok" if fits else "missing", found, "x86-64 Linux, Python 3.11 or later", None if fits else "use such a host")
+    return Check(
+        "platform",
+        "ok" if fits else "missing",
+        found,
+        "x86-64 Linux, Python 3.11 or later",
+        None if fits else "use such a host",
+    )
 
 
 def _engine_check(engine: Engine | None, info: dict[str, Any]) -> Check:
@@ -82,7 +88,9 @@ def _engine_check(engine: Engine | None, info: dict[str, Any]) -> Check:
         return Check("engine", "missing", installed, "Docker 20.10 or later", _FIX)
     version = str(info.get("ServerVersion", "?"))
     fits = _version(version) >= (20, 10)
-    return Check("engine", "ok" if fits else "missing", version, "Docker 20.10 or later", None if fits else "upgrade Docker")
+    return Check(
+        "engine", "ok" if fits else "missing", version, "Docker 20.10 or later", None if fits else "upgrade Docker"
+    )
 
 
 def _plugin(name: str, needed: str, start: str) -> Check:
@@ -111,13 +119,25 @@ def _quota(info: dict[str, Any]) -> Check:
     if not info:
         return Check("quotas", "missing", "unknown: no engine", "CPU quota, cpuset, memory limit", _FIX)
     mend_by = "enable the kernel's CFS bandwidth control and memory control group" if lacking else None
-    return Check("quotas", "missing" if lacking else "ok", f"no {', '.join(lacking)}" if lacking else "all", "CPU quota, cpuset, memory limit", mend_by)
+    return Check(
+        "quotas",
+        "missing" if lacking else "ok",
+        f"no {', '.join(lacking)}" if lacking else "all",
+        "CPU quota, cpuset, memory limit",
+        mend_by,
+    )
 
 
 def _shaping() -> Check:
     """Tries each queueing discipline on the loopback of a network namespace that ends with the try."""
     if shutil.which("tc") is None or shutil.which("unshare") is None:
-        return Check("traffic shaping", "limited", "no tc or unshare", "tbf; netem for delay", "apt-get install iproute2 util-linux")
+        return Check(
+            "traffic shaping",
+            "limited",
+            "no tc or unshare",
+            "tbf; netem for delay",
+            "apt-get install iproute2 util-linux",
+        )
     tries = {"tbf": "tbf rate 26mbit burst 32k latency 400ms", "netem": "netem delay 1ms"}
     works = [
         name
@@ -125,8 +145,14 @@ def _shaping() -> Check:
         if run(["unshare", "--net", "tc", "qdisc", "add", "dev", "lo", "root", *words.split()], check=False).status == 0
     ]
     found = f"{', '.join(works) or 'none'} of tbf, netem"
-    mend_by = None if len(works) == len(tries) else "a kernel with both; without netem delay and loss cannot be shaped; root is needed"
-    return Check("traffic shaping", "ok" if len(works) == len(tries) else "limited", found, "tbf; netem for delay", mend_by)
+    mend_by = (
+        None
+        if len(works) == len(tries)
+        else "a kernel with both; without netem delay and loss cannot be shaped; root is needed"
+    )
+    return Check(
+        "traffic shaping", "ok" if len(works) == len(tries) else "limited", found, "tbf; netem for delay", mend_by
+    )
 
 
 def _ports() -> Check:
@@ -144,12 +170,16 @@ def _suite(suite: str, engine: Engine | None) -> Check:
         return Check(name, "ok", "base image is there", "its packages")
     mirror = run(["bash", "-c", f". {FOLDERS}/host/common.sh && debian_mirror"], check=False).stdout.strip()
     if not mirror:
-        return Check(name, "limited", "this host is no Debian", "its packages, or an image registry", "set DEBIAN_MIRROR")
+        return Check(
+            name, "limited", "this host is no Debian", "its packages, or an image registry", "set DEBIAN_MIRROR"
+        )
     try:
         with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/{suite}/Release", timeout=10):
             return Check(name, "ok", "its mirror answers", "its packages")
     except (urllib.error.URLError, OSError) as error:
-        return Check(name, "missing", str(error)[:80], "its packages", "set DEBIAN_MIRROR to a mirror that has the suite")
+        return Check(
+            name, "missing", str(error)[:80], "its packages", "set DEBIAN_MIRROR to a mirror that has the suite"
+        )
 
 
 def _version(text: str) -> tuple[int, ...]:

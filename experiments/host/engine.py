@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import docker
 from docker.errors import APIError, DockerException, NotFound
 
+import docker
 from experiments.errors import HostError, RunFailed
 from experiments.host.command import CommandFailed, Completed, run
 from experiments.render import LABEL_CLUSTER, LABEL_NODE, LABEL_ROLES
@@ -24,7 +24,9 @@ class NoEngine(HostError):
     """No Docker engine answers."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"the Docker engine does not answer ({reason}); `make setup` or `clusterbed doctor --fix` starts it")
+        super().__init__(
+            f"the Docker engine does not answer ({reason}); `make setup` or `clusterbed doctor --fix` starts it"
+        )
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Engine:
 
     def __init__(self) -> None:
         try:
-            self._client = docker.from_env(timeout=60)
+            self._client = docker.DockerClient.from_env(timeout=60)
             self._client.ping()
         except DockerException as error:
             raise NoEngine(_reason(error)) from None
@@ -118,9 +120,17 @@ class Engine:
         log.parent.mkdir(parents=True, exist_ok=True)
         tail: list[str] = []
         # A session of its own: the terminal's Ctrl-C is answered here, in order, and not by the client.
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
-        ) as process, log.open("w") as sink:
+        with (
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            ) as process,
+            log.open("w") as sink,
+        ):
             assert process.stdout is not None
             try:
                 for line in process.stdout:
@@ -172,7 +182,9 @@ class Engine:
             except APIError as error:
                 raise RunFailed(f"the network {network.name} could not be removed: {error.explanation}") from None
 
-    def run_once(self, image: str, arguments: Sequence[str], *, options: Sequence[str] = (), timeout: float = 600) -> Completed:
+    def run_once(
+        self, image: str, arguments: Sequence[str], *, options: Sequence[str] = (), timeout: float = 600
+    ) -> Completed:
         """Runs a command in a container of its own that is removed afterwards, without a network."""
         name = f"clusterbed-once-{_unique()}"
         command = [DOCKER, "run", "--rm", "--name", name, "--network", "none", "--label", f"{LABEL_CLUSTER}=once"]
@@ -204,9 +216,7 @@ def _reason(error: DockerException) -> str:
 def _container(attributes: Mapping[str, Any]) -> Container:
     labels, host = attributes["Config"]["Labels"], attributes["HostConfig"]
     published = attributes["NetworkSettings"]["Ports"] or {}
-    ports = {
-        int(inside.split("/")[0]): int(outside[0]["HostPort"]) for inside, outside in published.items() if outside
-    }
+    ports = {int(inside.split("/")[0]): int(outside[0]["HostPort"]) for inside, outside in published.items() if outside}
     nano = host.get("NanoCpus") or 0
     return Container(
         id=attributes["Id"],
@@ -221,10 +231,21 @@ def _container(attributes: Mapping[str, Any]) -> Container:
 
 
 def compose_up(document: Path, environment: Mapping[str, str], where: str) -> None:
-    """Starts what a Compose file describes. Raises HostError for a port in use or a missing image, else CommandFailed."""
+    """Starts what a Compose file describes. Raises HostError for a port in use, a missing image, a full disk."""
     try:
         run(
-            [DOCKER, "compose", "--file", str(document), "up", "--detach", "--no-build", "--pull", "never", "--quiet-pull"],
+            [
+                DOCKER,
+                "compose",
+                "--file",
+                str(document),
+                "up",
+                "--detach",
+                "--no-build",
+                "--pull",
+                "never",
+                "--quiet-pull",
+            ],
             where=where,
             timeout=180,
             environment=environment,
@@ -237,11 +258,11 @@ def _explained(error: CommandFailed) -> Exception:
     text = error.stderr
     last = text.strip().splitlines()[-1] if text.strip() else ""
     if "port is already allocated" in text or "address already in use" in text:
-        return HostError(f"{error.where}: a host port is in use: {last}; free it, or give another in the topology's `ports`")
+        return HostError(
+            f"{error.where}: a host port is in use: {last}; free it, or give another in the topology's `ports`"
+        )
     if "No such image" in text or "pull access denied" in text or "not found: manifest" in text:
         return HostError(f"{error.where}: an image is missing: {last}; `make images` builds it")
     if "no space left" in text:
         return HostError(f"{error.where}: the disk is full: {last}; `make clean` says what it would free")
     return error
-
-

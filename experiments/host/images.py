@@ -56,7 +56,8 @@ def build_all(say: Callable[[str], None]) -> None:
         say(f"image {tag(image.name)}: building")
         begin = time.monotonic()
         _build(image, prints[image.name], options)
-        say(f"image {tag(image.name)}: built in {time.monotonic() - begin:.0f} s, {engine.image_mb(tag(image.name)):.0f} MB")
+        size = engine.image_mb(tag(image.name))
+        say(f"image {tag(image.name)}: built in {time.monotonic() - begin:.0f} s, {size:.0f} MB")
 
 
 def require(engine: Engine, tags: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""The models: built in the builder's container, which alone holds Torch, and kept until something they come from changes."""
+"""The models: built in the builder's container, which alone holds Torch, and kept while what they come from stays."""
 
 from __future__ import annotations
 

@@ -132,9 +132,7 @@ def not_ok(records: Sequence[Record]) -> list[NotOk]:
             if row.status != "ok":
                 key = (row.image, row.status, row.error or "no reason recorded")
                 found.setdefault(key, []).append(record.cluster)
-    return [
-        NotOk(*key, "all" if len(names) == len(records) else joined(names)) for key, names in sorted(found.items())
-    ]
+    return [NotOk(*key, "all" if len(names) == len(records) else joined(names)) for key, names in sorted(found.items())]
 
 
 def figures(summary: Summary) -> list[Figure]:

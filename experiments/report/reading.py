@@ -80,4 +80,3 @@ def _problem(problem: Mapping[str, Any]) -> str:
     place = ".".join(str(step) for step in problem["loc"])
     text = str(problem["msg"]).removeprefix("Value error, ")
     return f"{place}: {text}" if place else text
-

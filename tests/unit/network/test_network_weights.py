@@ -78,9 +78,7 @@ def reshape(state: State) -> None:
         (reshape, r"1 of another shape \(semantic_seg_conv\.bias \(20,\) instead of \(80,\)\)"),
     ],
 )
-def test_names_what_does_not_fit(
-    state: State, tmp_path: Path, change: Callable[[State], None], message: str
-) -> None:
+def test_names_what_does_not_fit(state: State, tmp_path: Path, change: Callable[[State], None], message: str) -> None:
     given = dict(state)
     change(given)
     torch.save(given, tmp_path / "weights.pth")

@@ -68,8 +68,10 @@ def test_yarn_master_runs_everything_and_an_executor() -> None:
 def test_a_driver_of_its_own_leaves_the_application_master_to_the_first_nodemanager(tmp_path: Path) -> None:
     text = (VALID / "yarn.toml").read_text()
     path = tmp_path / "apart.toml"
-    path.write_text(text.replace('"driver", ', "") + '[[nodes]]\nname = "front"\nroles = ["driver"]\nmachine = "a"\n'
-                    'cpus = 0.5\nmemory = "2g"\n')
+    path.write_text(
+        text.replace('"driver", ', "") + '[[nodes]]\nname = "front"\nroles = ["driver"]\nmachine = "a"\n'
+        'cpus = 0.5\nmemory = "2g"\n'
+    )
     spec = load_topology(str(path))
     assert spec.driver.name == "front"
     assert spec.application_master == spec.node("master")
@@ -107,7 +109,7 @@ def test_scale_refuses_a_cluster_without_a_count() -> None:
 def test_scale_refuses_two_counts(tmp_path: Path) -> None:
     path = tmp_path / "two.toml"
     text = (VALID / "standalone.toml").read_text()
-    path.write_text(text + text[text.rindex("[[nodes]]"):].replace('"worker"', '"other"'))
+    path.write_text(text + text[text.rindex("[[nodes]]") :].replace('"worker"', '"other"'))
     with pytest.raises(UserError, match=r"there is 2 \(other, worker\)"):
         scale(load_topology(str(path)), 2)
 
