@@ -67,7 +67,7 @@ def probe(spark: Any, model_path: str, config: Dict[str, str], batch_size: int, 
 
 
 def verified(job: Job, compiled: List[Compiled]) -> str:
-    """The floating-point arithmetic that every host compiled. Raises ArithmeticError if it is another than asked for."""
+    """The floating-point arithmetic that every host compiled. Raises ArithmeticError if another was asked for."""
     for one in compiled:
         floating = [name for name in one.precisions if name != "int8"]
         if floating != [job.precision]:

@@ -70,7 +70,7 @@ def seconds_per_image(isa: str, say: Callable[[str], None]) -> float:
 
 
 def host_seconds_per_image(model: Model) -> float:
-    """The host calibration: seconds per image of YOLACT R50 550, FP32, one thread, no quota, the host's instructions."""
+    """The host calibration: seconds per image of YOLACT R50 550, FP32, on one thread without quota and cap."""
     options = ["-v", f"{model.folder}:/model:ro"]
     return _one_core(options, ["/model/fp32.xml"])
 
