@@ -62,9 +62,9 @@ def test_images_follow_manager_and_roles() -> None:
 
 def test_quotas_are_the_topologys_the_given_ones_or_absent() -> None:
     spec = load_topology("heterogeneous")
-    assert service(spec, "old-worker")["cpus"] == 0.3
+    assert service(spec, "old-worker")["cpus"] == 0.33
     assert service(spec, "old-worker", quotas={"old-worker": 0.1834999})["cpus"] == 0.183
-    assert service(spec, "master", quotas={"old-worker": 0.1})["cpus"] == 0.4
+    assert service(spec, "master", quotas={"old-worker": 0.1})["cpus"] == 0.34
     assert "cpus" not in service(spec, "master", limited=False)
 
 
