@@ -15,7 +15,6 @@ _JAR = "/opt/clusterbed/canary.jar"
 _IMPORTS = ("/opt/env/bin/python3", "-c", "import cv2, numpy, pyarrow, openvino.runtime, bigdl.orca")
 # Small executors that start fast; the job's own size is asked for by the job.
 _CONF = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.ui.enabled": "false",
 }

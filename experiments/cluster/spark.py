@@ -33,6 +33,8 @@ def resources(spec: ClusterSpec) -> dict[str, str]:
     executor, conf = spec.executor, {"spark.driver.memory": DRIVER_MEMORY, "spark.driver.host": spec.driver.name}
     if spec.manager == "local":
         return conf | {"spark.driver.memory": f"{executor.memory_mb}m"}
+    # The driver starts and commits; it computes nothing that would repay a second compiler.
+    conf |= {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
     conf |= {"spark.executor.cores": str(executor.cores), "spark.executor.memory": f"{executor.memory_mb}m"}
     if spec.manager == "standalone":
         return conf | {"spark.cores.max": str(spec.total_executor_cores)}

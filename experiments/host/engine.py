@@ -18,6 +18,7 @@ from experiments.host.command import CommandFailed, Completed, run
 from experiments.render import LABEL_CLUSTER, LABEL_NODE, LABEL_ROLES
 
 DOCKER = "docker"
+_REMOVALS = 5
 
 
 class NoEngine(HostError):
@@ -171,9 +172,14 @@ class Engine:
 
     def remove(self, cluster: str, nodes: Collection[str] | None = None) -> None:
         """Removes the containers and networks of a cluster, running or not, or the containers of some nodes only."""
-        gone = [one.id for one in self.containers(cluster) if nodes is None or one.node in nodes]
-        if gone:
-            run([DOCKER, "rm", "-f", "-v", *gone], timeout=120)
+        # More than once: an interrupted client may have left the engine a request that it still carries out.
+        for _ in range(_REMOVALS):
+            gone = [one.id for one in self.containers(cluster) if nodes is None or one.node in nodes]
+            if not gone:
+                break
+            run([DOCKER, "rm", "-f", "-v", *gone], timeout=120, check=False)
+        else:
+            raise RunFailed(f"{cluster}: containers could not be removed: {', '.join(gone)}; `docker rm -f` says why")
         if nodes is not None:
             return
         for network in self._client.networks.list(filters={"label": f"{LABEL_CLUSTER}={cluster}"}):
