@@ -23,8 +23,8 @@ NMS_KINDS = ("fast", "traditional")
 class PostprocessOptions:
     """What a caller may choose in post-processing; the defaults are YOLACT's published ones.
 
-    score_threshold: a prior is kept if its best foreground score is over it, in [0, 1).
-    mask_threshold:  a pixel belongs to a mask if its value is over it, in (0, 1).
+    score_threshold: a prior is kept if its best foreground score is over it, from 0 to 1.
+    mask_threshold:  a pixel belongs to a mask if its value is over it, from 0 to 1.
     top_k:           detections kept per image, by score, at least 1.
     nms:             "fast" (published default) or "traditional".
 
@@ -37,10 +37,10 @@ class PostprocessOptions:
     nms: str = "fast"
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.score_threshold < 1.0:
-            raise ValueError(f"score_threshold is {self.score_threshold!r}; allowed: 0 <= value < 1")
-        if not 0.0 < self.mask_threshold < 1.0:
-            raise ValueError(f"mask_threshold is {self.mask_threshold!r}; allowed: 0 < value < 1")
+        if not 0.0 <= self.score_threshold <= 1.0:
+            raise ValueError(f"score_threshold is {self.score_threshold!r}; allowed: 0 to 1")
+        if not 0.0 <= self.mask_threshold <= 1.0:
+            raise ValueError(f"mask_threshold is {self.mask_threshold!r}; allowed: 0 to 1")
         if self.top_k < 1:
             raise ValueError(f"top_k is {self.top_k!r}; allowed: 1 or more")
         if self.nms not in NMS_KINDS:

@@ -12,7 +12,7 @@ from cluster_app.contract.checks import ContractError
 from cluster_app.contract.job import Job, parse_job
 from experiments.cli.output import progress
 from experiments.cluster import lifecycle, staging, submit
-from experiments.errors import UserError
+from experiments.errors import RunFailed, UserError
 from experiments.host.paths import LOGS
 
 
@@ -34,6 +34,10 @@ def submit_(
     done = submit.submit(spec, parsed, evidence, progress)
     progress(f"done in {done.submit_seconds:.1f} s; output: {parsed.output}; the driver's log: {done.log}")
     print(done.result.to_json(), end="")
+    if done.result.counts.failed:
+        raise RunFailed(
+            f"{done.result.counts.failed} of {done.result.counts.images} images failed: {'; '.join(done.result.errors)}"
+        )
 
 
 def read_job(path: Path) -> Job:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import leftovers, shipped
+from real_clusters import leftovers, shipped
 
 from experiments.cluster import lifecycle, staging, state
 from experiments.host.engine import Engine

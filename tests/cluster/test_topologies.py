@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
-from conftest import CHOSEN, STATUSES, leftovers, shipped
+from real_clusters import CHOSEN, STATUSES, leftovers, shipped
 
 from cluster_app.contract.job import Job
 from experiments.cluster import lifecycle, staging, state

@@ -90,10 +90,10 @@ def test_no_candidate_gives_an_empty_selection() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "allowed"),
     [
-        ("score_threshold", 1.0, "0 <= value < 1"),
-        ("score_threshold", -0.1, "0 <= value < 1"),
-        ("score_threshold", float("nan"), "0 <= value < 1"),
-        ("mask_threshold", 0.0, "0 < value < 1"),
+        ("score_threshold", 1.1, "0 to 1"),
+        ("score_threshold", -0.1, "0 to 1"),
+        ("score_threshold", float("nan"), "0 to 1"),
+        ("mask_threshold", -0.1, "0 to 1"),
         ("top_k", 0, "1 or more"),
         ("nms", "soft", "fast, traditional"),
     ],
