@@ -26,8 +26,12 @@ install_packages() {
 debian_mirror() {
     if [ -n "${DEBIAN_MIRROR:-}" ]; then echo "$DEBIAN_MIRROR"; return; fi
     grep -qs '^ID=debian' /etc/os-release || return 0
-    apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -E '/debian/?$' | head -n 1 || true
+    # A new machine may have no package lists yet, and then names no mirror.
+    [ -n "$(mirrors_of_apt)" ] || as_root apt-get -qq update >&2
+    mirrors_of_apt | head -n 1
 }
+
+mirrors_of_apt() { apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -E '/debian/?$' || true; }
 
 debian_keyring() {
     local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
