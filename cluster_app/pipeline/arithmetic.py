@@ -68,6 +68,8 @@ def probe(spark: Any, model_path: str, config: Dict[str, str], batch_size: int, 
 
 def verified(job: Job, compiled: List[Compiled]) -> str:
     """The floating-point arithmetic that every host compiled. Raises ArithmeticError if another was asked for."""
+    if not compiled:
+        raise ArithmeticError("precision: no executor compiled the model, so nothing was checked")
     for one in compiled:
         floating = [name for name in one.precisions if name != "int8"]
         if floating != [job.precision]:

@@ -101,7 +101,7 @@ def _read(spark: Any, job: Job, files: List[InputFile], root: str) -> Any:
     spark.conf.set("spark.sql.files.ignoreMissingFiles", "true")
     frame = spark.read.format("image").option("recursiveFileLookup", "true").load(escape_glob(root))
     frame = frame.select(names("image.origin").alias("name"), "image")
-    frame = frame.where(F.col("name").isin(wanted))
+    frame = frame.where(F.col("name").isin([name for name in wanted if name not in quoted]))
     if quoted:
         frame = frame.union(_read_quoted(spark, quoted, root))
     # Spark's mark of an image that could not be decoded; it becomes a row without a result.
@@ -262,8 +262,9 @@ def _detect(
     }
     try:
         return None, detections_json(task.postprocess(outputs, priors, row.height, row.width, options))
-    except ValueError as error:
-        return f"post-processing: {error}", "[]"
+    except Exception as error:
+        # Whatever it is, it concerns this image alone, and its row says so.
+        return f"post-processing: {type(error).__name__}: {error}", "[]"
 
 
 def _flattened(frame: Any, column: str) -> Any:

@@ -17,6 +17,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# Baseline, extended sequential and progressive, Huffman-coded.
+_DECODABLE_FRAMES = {0xC0, 0xC1, 0xC2}
 _OTHER_FORMATS = ((b"GIF8", "GIF"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"BM", "BMP"))
 
 
@@ -48,7 +50,7 @@ def inspect(data: bytes) -> Inspection:
 
 def _inspect_jpeg(data: bytes) -> Inspection:
     """Walks the segments: a frame header, at least one scan with data, and the end marker (ITU T.81, annex B)."""
-    position, width, height, components, scanned = 2, None, None, 0, False
+    position, width, height, components, scanned, coding = 2, None, None, 0, False, 0
     while position + 4 <= len(data):
         if data[position] != 0xFF:
             return Inspection(CORRUPT, f"no JPEG marker at byte {position}", width, height)
@@ -64,17 +66,22 @@ def _inspect_jpeg(data: bytes) -> Inspection:
         length = struct.unpack(">H", data[position + 2 : position + 4])[0]
         segment = data[position + 4 : position + 2 + length]
         if marker in _START_OF_FRAME and len(segment) >= 6:
+            coding = marker
             height, width, components = struct.unpack(">HHB", segment[1:6])
         position += 2 + length
         if marker == 0xDA:
-            position = _end_of_scan(data, position)
-            scanned = True
-    if width is None or not height:
+            end = _end_of_scan(data, position)
+            position, scanned = end, scanned or end > position
+    if not width or not height:
         return Inspection(CORRUPT, "the JPEG has no frame header")
     if not scanned:
         return Inspection(CORRUPT, "the JPEG has a header and no image data", width, height)
     if data[position : position + 2] != b"\xff\xd9":
         return Inspection(CORRUPT, "the JPEG is truncated: its end marker is missing", width, height)
+    if coding not in _DECODABLE_FRAMES:
+        return Inspection(
+            UNSUPPORTED, "a lossless or arithmetic-coded JPEG; Huffman-coded ones are supported", width, height
+        )
     if components not in (1, 3):
         return Inspection(
             UNSUPPORTED, f"a JPEG of {components} components (CMYK); 1 and 3 are supported", width, height
@@ -110,7 +117,7 @@ def _inspect_png(data: bytes) -> Inspection:
             )
         if kind == b"IHDR" and length >= 8:
             width, height = struct.unpack(">II", body[:8])
-        has_data = has_data or kind == b"IDAT"
+        has_data = has_data or (kind == b"IDAT" and length > 0)
         if kind == b"IEND":
             if width is None or not has_data:
                 return Inspection(CORRUPT, "the PNG has no image data", width, height)

@@ -46,7 +46,7 @@ def relative(path: str, root: str) -> str:
 
 def relative_origin(origin: str, root: str) -> str:
     """The same for the origin that Spark's image reader reports: a URL with its special characters quoted."""
-    return relative(unquote(origin), unquote(root))
+    return relative(unquote(origin), root)
 
 
 def _without_authority_slashes(uri: str) -> str:

@@ -21,6 +21,7 @@ from cluster_app.contract.job import Job, parse_job
 from cluster_app.contract.result import Arithmetic, Counts, ExecutorShare, JobResult, Partitions, Phase
 from cluster_app.contract.rows import STATUSES
 from cluster_app.pipeline import arithmetic, bigdl_engine, sinks
+from cluster_app.pipeline.errors import BadInput
 from cluster_app.pipeline.inventory import InputFile, take_inventory
 from cluster_app.pipeline.phases import Phases
 from cluster_app.pipeline.rows import complete
@@ -40,8 +41,9 @@ def main(arguments: List[str]) -> int:
         with open(arguments[0]) as file:
             job = parse_job(file.read(), arguments[0])
         result = run(job, begin)
-    except (ContractError, FileNotFoundError, FileExistsError, NotADirectoryError) as error:
-        print(f"job: {error}", file=sys.stderr)
+    except (ContractError, BadInput) as error:
+        for line in str(error).splitlines():
+            print(f"job: refused: {line}", file=sys.stderr)
         return 2
     except Exception as error:
         # The driver's log keeps the whole story; its last line says it in one.
@@ -72,7 +74,7 @@ def run(job: Job, begin: float) -> JobResult:
             root = storage.qualified(job.input)
             files = take_inventory(spark, root)
             if not files:
-                raise FileNotFoundError(f"input: {job.input} holds no file")
+                raise BadInput(f"input: {job.input} holds no file")
             model, priors = _fetch_model(storage, job, folder)
             config = bigdl_engine.estimator_config(job)
             precision = arithmetic.verified(job, arithmetic.probe(spark, model, config, job.batch_size, slots))
@@ -108,10 +110,10 @@ def _session() -> Any:
 
 def _check(storage: Storage, job: Job) -> None:
     if not storage.is_directory(job.input):
-        raise NotADirectoryError(f"input: {job.input} is not a folder that the cluster can read")
+        raise BadInput(f"input: {job.input} is not a folder that the cluster can read")
     for key, uri in (("model", job.model), ("model", job.model[: -len(".xml")] + ".bin"), ("priors", job.priors)):
         if not storage.exists(uri):
-            raise FileNotFoundError(f"{key}: {uri} does not exist")
+            raise BadInput(f"{key}: {uri} does not exist")
     sinks.refuse_existing(storage, job)
 
 

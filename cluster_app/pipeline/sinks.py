@@ -12,6 +12,7 @@ from urllib.parse import quote
 from cluster_app.contract.job import Job
 from cluster_app.contract.result import JobResult
 from cluster_app.contract.rows import RESULT_FILE, SUCCESS_FILE
+from cluster_app.pipeline.errors import BadInput
 from cluster_app.pipeline.storage import Storage
 from cluster_app.tasks import Detection, Task
 
@@ -23,11 +24,9 @@ def partial_of(output: str) -> str:
 
 
 def refuse_existing(storage: Storage, job: Job) -> None:
-    """Raises FileExistsError unless the output may be written."""
+    """Raises BadInput unless the output may be written."""
     if job.if_exists == "fail" and storage.names(job.output):
-        raise FileExistsError(
-            f'output: {job.output} exists and is not empty; give another URI, or set if_exists to "replace"'
-        )
+        raise BadInput(f'output: {job.output} exists and is not empty; give another URI, or set if_exists to "replace"')
 
 
 def write_rows(rows: Any, folder: str) -> None:
@@ -62,6 +61,7 @@ def commit(storage: Storage, job: Job, folder: str, result: JobResult) -> None:
     """Writes result and _SUCCESS into the prepared folder and moves it to the output."""
     storage.write(f"{folder}/{RESULT_FILE}", result.to_json().encode())
     storage.write(f"{folder}/{SUCCESS_FILE}", b"")
-    if job.if_exists == "replace" or not storage.names(job.output):
-        storage.delete(job.output)
+    # Again: another job may have written there meanwhile, and a rename onto a folder would move into it.
+    refuse_existing(storage, job)
+    storage.delete(job.output)
     storage.rename(folder, job.output)

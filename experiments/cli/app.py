@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 import time
@@ -38,7 +39,8 @@ def main() -> None:
 
 def guarded(command: Callable[[], object]) -> int:
     """Runs a command; returns its exit status. No traceback reaches the user: it goes into a file that is named."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         status = command()
     except ClusterbedError as error:
@@ -65,9 +67,16 @@ def _unexpected(error: Exception) -> int:
         return _say(3, f"the disk is full ({error.filename or ROOT}); `make clean` says what it would free")
     if isinstance(error, DockerException | RequestException):
         return _say(3, f"the Docker engine stopped answering: {_line(error)}; `clusterbed doctor` looks closer")
-    LOGS.mkdir(parents=True, exist_ok=True)
+    if isinstance(error, BrokenPipeError):
+        # Whoever read the output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     log = LOGS / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    log.write_text(traceback.format_exc())
+    try:
+        LOGS.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc())
+    except OSError as problem:
+        return _say(1, f"unexpected: {type(error).__name__}: {_line(error)}; no details: {problem.strerror}")
     return _say(1, f"unexpected: {type(error).__name__}: {_line(error)}; details in {log}")
 
 

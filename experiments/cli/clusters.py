@@ -75,7 +75,7 @@ def status(cluster: Annotated[str | None, typer.Argument(help="One cluster only.
 
 def list_(json: Json = False) -> None:
     """Clusters that are up, topologies and runs."""
-    up_now = sorted({one.cluster for one in Engine().containers()})
+    up_now = Engine().clusters()
     runs = sorted(path.parent.name for path in RESULTS.glob("*/summary.json"))
     listed = {"up": up_now, "topologies": list(shipped_topologies()), "presets": [], "runs": runs}
     if json:

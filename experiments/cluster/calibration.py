@@ -65,7 +65,9 @@ def seconds_per_image(isa: str, say: Callable[[str], None]) -> float:
         say(f"calibrating one core with instructions up to {isa}")
         kept[key] = _measure(isa)
         _CACHE.parent.mkdir(parents=True, exist_ok=True)
-        _CACHE.write_text(json.dumps(kept, indent=2) + "\n")
+        partial = _CACHE.with_suffix(".partial")
+        partial.write_text(json.dumps(kept, indent=2) + "\n")
+        partial.rename(_CACHE)
     return kept[key]
 
 

@@ -49,7 +49,7 @@ class Hdfs:
             path = f"{target}/{file.relative_to(source).as_posix()}" if source.is_dir() else target
             place = self._call("PUT", path, "CREATE", overwrite="true", noredirect="true").json()["Location"]
             with file.open("rb") as data:
-                self._checked(self._session.put(self._outside(place), data=data, timeout=_LONG), path)
+                self._checked(self._send("PUT", self._outside(place), path, data=data, timeout=_LONG), path)
 
     def get(self, source: str, target: Path) -> None:
         """Downloads a file, or a folder with all in it, to that path."""
@@ -60,7 +60,7 @@ class Hdfs:
                 continue
             path = f"{source}/{name}" if name else source
             place = self._call("GET", path, "OPEN", noredirect="true").json()["Location"]
-            answer = self._checked(self._session.get(self._outside(place), timeout=_LONG), path)
+            answer = self._checked(self._send("GET", self._outside(place), path, timeout=_LONG), path)
             file = target / name if name else target
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(answer.content)
@@ -70,8 +70,14 @@ class Hdfs:
     ) -> requests.Response:
         address = self._outside(f"{self._namenode}/webhdfs/v1{quote(path)}")
         query: dict[str, Any] = {"op": operation, "user.name": _USER, **parameters}
-        answer = self._session.request(method, address, params=query, timeout=_QUICK)
+        answer = self._send(method, address, path, params=query, timeout=_QUICK)
         return answer if answer.status_code in allowed else self._checked(answer, path)
+
+    def _send(self, method: str, address: str, path: str, **options: Any) -> requests.Response:
+        try:
+            return self._session.request(method, address, **options)
+        except requests.RequestException as error:
+            raise RunFailed(f"hdfs:{path}: HDFS does not answer: {error}") from None
 
     def _outside(self, address: str) -> str:
         """The address on this host of one that a service gave by its node's name."""

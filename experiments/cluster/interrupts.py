@@ -6,13 +6,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Ignores SIGINT and SIGTERM inside; for tear-down, which is bounded in time by itself."""
-    kept = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Holds signals back inside and lets them through on leaving. For tear-down, which is bounded in time."""
+    came: list[int] = []
+    kept = {number: signal.signal(number, lambda number, _: came.append(number)) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+    for number in dict.fromkeys(came):
+        signal.raise_signal(number)

@@ -43,10 +43,28 @@ def up(spec: ClusterSpec, say: Say, workers: int | None = None) -> state.State:
     """
     engine = Engine()
     spec = scale(spec, workers) if workers is not None else spec
-    known = _already_up(engine, spec)
-    if known is not None:
-        say(f"{spec.name} is already up; nothing to do")
-        return known
+    with state.locked(spec.name):
+        known = _already_up(engine, spec)
+        if known is not None:
+            say(f"{spec.name} is already up; nothing to do")
+            return known
+        _check_host(engine, spec)
+        try:
+            return _start(engine, spec, say, workers)
+        except BaseException as error:
+            with uninterrupted():
+                try:
+                    kept = _keep_logs(engine, spec.name)
+                finally:
+                    engine.remove(spec.name)
+                    state.forget(spec.name)
+            if isinstance(error, RunFailed) and kept:
+                say(f"logs of the roles are kept in {kept}")
+            raise
+
+
+def _check_host(engine: Engine, spec: ClusterSpec) -> None:
+    """Raises UserError or HostError for what would not work, before anything starts."""
     host = capacity.measure(ROOT)
     require_fit(spec, HostCapacity(host.cores, host.memory_mb))
     if host.disk_free_mb < DISK_NEEDED_MB:
@@ -55,16 +73,6 @@ def up(spec: ClusterSpec, say: Say, workers: int | None = None) -> state.State:
             "`make clean` says what it would free"
         )
     images.require(engine, {image(spec, node) for node in spec.nodes})
-    try:
-        return _start(engine, spec, say, workers)
-    except BaseException as error:
-        with uninterrupted():
-            kept = _keep_logs(engine, spec.name)
-            engine.remove(spec.name)
-            state.forget(spec.name)
-        if isinstance(error, TimedOut | RunFailed) and kept:
-            say(f"logs of the roles are kept in {kept}")
-        raise
 
 
 def down(cluster: str, say: Say) -> bool:
@@ -92,8 +100,9 @@ def down_all(say: Say) -> list[str]:
 def spec_of(cluster: str) -> ClusterSpec:
     """The topology that a cluster was brought up with. Raises UserError if it is not up."""
     path, known = state.folder(cluster) / "topology.toml", state.load(cluster)
-    if known is None:
-        listed = ", ".join(sorted({one.cluster for one in Engine().containers()})) or "none"
+    engine = Engine()
+    if known is None or not any(one.state == "running" for one in engine.containers(cluster)):
+        listed = ", ".join(engine.clusters()) or "none"
         raise UserError(f"the cluster {cluster!r} is not up; up are: {listed}; `clusterbed up {cluster}` starts it")
     spec = parse_topology(read_toml(path), name=cluster, where=str(path), profiles=load_profiles())
     return scale(spec, known.workers) if known.workers is not None else spec
@@ -176,6 +185,19 @@ def rescale(cluster: str, count: int, say: Say) -> state.State:
         raise UserError(f"{cluster}: a YARN cluster that is up only grows; take it down, and up with --workers {count}")
     host = capacity.measure(ROOT)
     require_fit(spec, HostCapacity(host.cores, host.memory_mb))
+    with state.locked(cluster):
+        try:
+            return _rescaled(engine, before, spec, replace(known, workers=count), say)
+        except BaseException:
+            with uninterrupted():
+                say(f"{cluster} is between two sizes; taking it down")
+                engine.remove(cluster)
+                state.forget(cluster)
+            raise
+
+
+def _rescaled(engine: Engine, before: ClusterSpec, spec: ClusterSpec, known: state.State, say: Say) -> state.State:
+    cluster = spec.name
     factors = calibration.factors(spec, say)
     gone = {node.name for node in before.nodes} - {node.name for node in spec.nodes}
     engine.remove(cluster, gone)
@@ -188,7 +210,6 @@ def rescale(cluster: str, count: int, say: Say) -> state.State:
     canaried = time.monotonic() - begin
     ready = replace(
         known,
-        workers=count,
         fingerprint=fingerprint(spec),
         registered_seconds=round(registered, 2),
         canary_seconds=round(canaried, 2),
@@ -280,8 +301,10 @@ def _keep_logs(engine: Engine, cluster: str) -> Path | None:
     target = LOGS / f"failed-{cluster}"
     shutil.rmtree(target, ignore_errors=True)
     try:
-        kept = [engine.copy_out(one.id, "/var/log/clusterbed", target / one.node) for one in engine.containers(cluster)]
-    except (RunFailed, HostError):
+        containers = engine.containers(cluster)
+        kept = [engine.copy_out(one.id, "/var/log/clusterbed", target / one.node, timeout=10) for one in containers]
+    except Exception:
+        # Whatever it is, it must not keep the cluster from being taken down, nor hide why it is.
         return None
     return target if any(kept) else None
 
@@ -291,4 +314,4 @@ def _networks(engine: Engine) -> list[str]:
 
 
 def _state_folders() -> list[str]:
-    return [path.name for path in CLUSTERS.iterdir()] if CLUSTERS.is_dir() else []
+    return [path.name for path in CLUSTERS.iterdir() if path.is_dir()] if CLUSTERS.is_dir() else []

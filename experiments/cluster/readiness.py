@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -75,7 +76,9 @@ def _missing_in_hdfs(spec: ClusterSpec, fetch: Fetch) -> str | None:
     expected = len(spec.nodes_with("datanode"))
     if live < expected:
         return f"{expected - live} of {expected} DataNodes"
-    return f"the NameNode's leave of safe mode ({safe[0]['Safemode'][:80]})" if safe and safe[0]["Safemode"] else None
+    if not safe:
+        return f"what the NameNode on {namenode} says of itself"
+    return f"the NameNode's leave of safe mode ({safe[0]['Safemode'][:80]})" if safe[0]["Safemode"] else None
 
 
 def _missing_in_yarn(spec: ClusterSpec, fetch: Fetch) -> str | None:
@@ -91,10 +94,14 @@ def _missing_in_yarn(spec: ClusterSpec, fetch: Fetch) -> str | None:
         found = running.get(node.name)
         if found is None:
             lacking.append(f"the NodeManager on {node.name}")
-        elif found["availableVirtualCores"] < node.executor.total_cores:
-            lacking.append(f"{node.name} offers {found['availableVirtualCores']} of {node.executor.total_cores} cores")
-        elif found["availMemoryMB"] < node.executor.total_memory_mb:
-            lacking.append(f"{node.name} offers {found['availMemoryMB']} of {node.executor.total_memory_mb} MB")
+            continue
+        # What is used counts too: a job may be running.
+        cores = found["availableVirtualCores"] + found["usedVirtualCores"]
+        memory = found["availMemoryMB"] + found["usedMemoryMB"]
+        if cores < node.executor.total_cores:
+            lacking.append(f"{node.name} offers {cores} of {node.executor.total_cores} cores")
+        elif memory < node.executor.total_memory_mb:
+            lacking.append(f"{node.name} offers {memory} of {node.executor.total_memory_mb} MB")
     return ", ".join(lacking) or None
 
 
@@ -110,7 +117,8 @@ def guilty(spec: ClusterSpec, lacking: str) -> list[tuple[str, str]]:
         "worker": "spark-worker",
         "offers": "spark-worker" if spec.manager == "standalone" else "nodemanager",
     }
-    roles = [role for phrase, role in by_phrase.items() if phrase in lacking]
+    roles = dict.fromkeys(role for phrase, role in by_phrase.items() if phrase in lacking)
+    words = set(re.findall(r"[\w-]+", lacking))
     pairs = [(node.name, role) for role in roles for node in spec.nodes_with(role)]
-    named = [pair for pair in pairs if pair[0] in lacking]
+    named = [pair for pair in pairs if pair[0] in words]
     return (named or pairs)[:3]

@@ -47,13 +47,13 @@ def stage(spec: ClusterSpec, job: Job, say: Callable[[str], None]) -> Job:
     Raises UserError for a path that does not exist here.
     """
     for key in ("input", "model", "priors"):
-        path = Path(local_path(getattr(job, key)))
-        if not getattr(job, key).startswith("file:") or not path.exists():
-            raise UserError(
-                f"{key}: {getattr(job, key)}: there is no such path on this host; --stage uploads local paths"
-            )
+        uri = getattr(job, key)
+        paths = [_on_host(uri)] if key != "model" else [_on_host(uri), _on_host(uri).with_suffix(".bin")]
+        missing = [path for path in paths if not uri.startswith("file:") or not path.exists()]
+        if missing:
+            raise UserError(f"{key}: {missing[0]}: there is no such path on this host; --stage uploads local paths")
     engine = Engine()
-    source, model, priors = (Path(local_path(uri)) for uri in (job.input, job.model, job.priors))
+    source, model, priors = map(_on_host, (job.input, job.model, job.priors))
     say(f"staging {source} and {model.parent.name}")
     staged = _upload(engine, spec, {"input": [source], "model": [model, model.with_suffix(".bin"), priors]})
     return replace(
@@ -86,6 +86,9 @@ def _into_share(spec: ClusterSpec, paths: list[Path], name: str) -> None:
     partial.mkdir(parents=True)
     for path in paths:
         (shutil.copytree if path.is_dir() else shutil.copyfile)(path, partial / path.name)
+    # The nodes' user is another: what this host's user may read, it may.
+    for copied in (partial, *partial.rglob("*")):
+        copied.chmod(0o755 if copied.is_dir() else 0o644)
     partial.rename(target)
 
 
@@ -141,11 +144,17 @@ def remove_partial(engine: Engine, spec: ClusterSpec, job: Job) -> None:
 
 
 def local_path(uri: str) -> str:
-    """The path of a file: or hdfs: URI."""
+    """The path of a file: or hdfs: URI, as Hadoop takes it: a percent sign is itself."""
     rest = uri.split(":", 1)[1]
     if rest.startswith("//"):
         rest = "/" + rest[2:].split("/", 1)[1] if "/" in rest[2:] else "/"
-    return unquote(rest)
+    return rest
+
+
+def _on_host(uri: str) -> Path:
+    """The path on this host of a URI as its tools write them: quoted, or plain where that exists."""
+    plain = Path(local_path(uri))
+    return plain if plain.exists() else Path(unquote(str(plain)))
 
 
 def _hint(key: str) -> str:

@@ -5,14 +5,17 @@ The containers are the truth about what runs; this file says how it came about a
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.errors import RunFailed
 from experiments.host.engine import Limits
 from experiments.host.paths import CLUSTERS
 
@@ -56,6 +59,18 @@ def prepare(cluster: str) -> None:
         os.chown(out, 10001, 10001)
 
 
+@contextmanager
+def locked(cluster: str) -> Iterator[None]:
+    """Holds a cluster for one command. Raises RunFailed if another command has it."""
+    CLUSTERS.mkdir(parents=True, exist_ok=True)
+    with (CLUSTERS / f".{cluster}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFailed(f"{cluster}: another command is at work on it; wait for its end") from None
+        yield
+
+
 def save(state: State) -> None:
     path = folder(state.cluster) / "state.json"
     partial = path.with_suffix(".partial")
@@ -68,11 +83,16 @@ def load(cluster: str) -> State | None:
     path = folder(cluster) / "state.json"
     if not path.exists():
         return None
-    data = json.loads(path.read_text())
-    data.pop("schema")
-    for key in ("boot", "measured"):
-        data[key] = {node: Limits(**limits) for node, limits in data[key].items()}
-    return State(**data)
+    try:
+        data = json.loads(path.read_text())
+        if data.pop("schema") != 1:
+            return None
+        for key in ("boot", "measured"):
+            data[key] = {node: Limits(**limits) for node, limits in data[key].items()}
+        return State(**data)
+    except (ValueError, KeyError, TypeError):
+        # Of another version, or damaged: the cluster counts as one that never became ready.
+        return None
 
 
 def forget(cluster: str) -> None:

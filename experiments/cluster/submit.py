@@ -16,7 +16,7 @@ from cluster_app.contract.job import Job
 from cluster_app.contract.result import JobResult, parse_result
 from experiments.cluster import spark, staging
 from experiments.cluster.interrupts import uninterrupted
-from experiments.errors import RunFailed, UserError
+from experiments.errors import ClusterbedError, RunFailed, UserError
 from experiments.fit import check_threads
 from experiments.host.engine import Engine
 from experiments.host.paths import ENVIRONMENT, ROOT
@@ -76,13 +76,21 @@ def submit(
     except BaseException:
         with uninterrupted():
             engine.exec(container, ["pkill", "-KILL", "-f", folder], check=False)
-            staging.remove_partial(engine, spec, job)
+            _quietly(lambda: staging.remove_partial(engine, spec, job), say)
         raise
     seconds = time.monotonic() - begin
-    events = _bring_events(engine, container, before, evidence)
     if status != 0:
-        staging.remove_partial(engine, spec, job)
-    return Submitted(job, _result(status, tail, log, timeout), seconds, shipped, events, log)
+        _quietly(lambda: staging.remove_partial(engine, spec, job), say)
+    result = _result(status, tail, log, timeout, seconds)
+    return Submitted(job, result, seconds, shipped, _bring_events(engine, container, before, evidence), log)
+
+
+def _quietly(clean_up: Callable[[], None], say: Callable[[str], None]) -> None:
+    """A clean-up whose own failure must not hide why it was needed."""
+    try:
+        clean_up()
+    except ClusterbedError as error:
+        say(f"what the job had half written could not be removed: {error}")
 
 
 def application() -> bytes:
@@ -119,15 +127,19 @@ def _bring_events(engine: Engine, container: str, before: set[str], evidence: Pa
     return target
 
 
-def _result(status: int, tail: str, log: Path, timeout: float) -> JobResult:
+def _result(status: int, tail: str, log: Path, timeout: float, seconds: float) -> JobResult:
     """The result that the driver printed. Raises UserError (its status 2) or RunFailed with its own message."""
     lines = tail.splitlines()
     said = [line.removeprefix("job: ") for line in lines if line.startswith("job: ")]
     printed = next((line.removeprefix("job-result: ") for line in lines if line.startswith("job-result: ")), None)
-    if status == 2 and said:
-        raise UserError(said[-1])
-    if status == 1 and said and said[-1].startswith("failed: "):
-        raise RunFailed(f"the job {said[-1]}; its log: {log}")
+    refused = [line.removeprefix("refused: ") for line in said if line.startswith("refused: ")]
+    failed = [line for line in said if line.startswith("failed: ")]
+    if status == 2 and refused:
+        raise UserError(*refused)
+    if status == 1 and failed:
+        raise RunFailed(f"the job {failed[-1]}; its log: {log}")
+    if status == 137 and seconds < timeout:
+        raise RunFailed(f"the driver was killed after {seconds:.0f} s, for memory or from outside; its log: {log}")
     if status in (124, 137):
         raise RunFailed(f"the job did not end within {timeout:.0f} s and was ended; its log: {log}")
     if printed is None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,24 +42,48 @@ def run(
     environment: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> Completed:
-    """Runs a command to its end. Raises CommandFailed (also on a time-out, in seconds) unless `check` is false."""
+    """Runs a command to its end; timeout in seconds.
+
+    Raises CommandFailed if it cannot be started or does not end in time, and, unless `check` is false, if its status
+    is not 0.
+    """
+    process = _start(arguments, where, environment, stdin is not None)
     try:
-        done = subprocess.run(
-            list(arguments),
-            capture_output=True,
-            timeout=timeout,
-            env=dict(environment) if environment is not None else None,
-            input=stdin,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise CommandFailed(arguments, 127, "", f"{arguments[0]}: not found", where) from None
-    except subprocess.TimeoutExpired as expired:
-        raise CommandFailed(arguments, None, _text(expired.stdout), _text(expired.stderr), where) from None
-    completed = Completed(tuple(arguments), done.returncode, _text(done.stdout), _text(done.stderr))
+        out, err = process.communicate(stdin, timeout=timeout)
+    except BaseException as error:
+        stop(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CommandFailed(arguments, None, _text(error.stdout), _text(error.stderr), where) from None
+        raise
+    completed = Completed(tuple(arguments), process.returncode, _text(out), _text(err))
     if check and completed.status != 0:
         raise CommandFailed(arguments, completed.status, completed.stdout, completed.stderr, where)
     return completed
+
+
+def _start(
+    arguments: Sequence[str], where: str, environment: Mapping[str, str] | None, fed: bool
+) -> subprocess.Popen[bytes]:
+    """Starts it in a session of its own: the terminal's Ctrl-C is answered by this program alone, in order."""
+    try:
+        return subprocess.Popen(
+            list(arguments),
+            stdin=subprocess.PIPE if fed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment) if environment is not None else None,
+            start_new_session=True,
+        )
+    except OSError as error:
+        reason = f"{arguments[0]}: {error.strerror or error}"
+        raise CommandFailed(arguments, 127, "", reason, where) from None
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends a command with all that it started: docker's plugins are processes of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def run_logged(arguments: Sequence[str], log: Path, *, where: str = "this host", timeout: float = 3600) -> None:
@@ -64,9 +91,15 @@ def run_logged(arguments: Sequence[str], log: Path, *, where: str = "this host",
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         try:
-            done = subprocess.run(list(arguments), stdout=sink, stderr=sink, timeout=timeout, check=False)
-            status: int | None = done.returncode
-        except subprocess.TimeoutExpired:
+            process = subprocess.Popen(list(arguments), stdout=sink, stderr=sink, start_new_session=True)
+        except OSError as error:
+            raise CommandFailed(arguments, 127, "", f"{arguments[0]}: {error.strerror or error}", where) from None
+        try:
+            status: int | None = process.wait(timeout)
+        except BaseException as error:
+            stop(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             status = None
     if status != 0:
         raise CommandFailed(arguments, status, "", f"{log.read_text(errors='replace')}\n(whole log: {log})", where)

@@ -6,7 +6,6 @@ import platform
 import re
 import shutil
 import socket
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from experiments.host.engine import DOCKER, Engine
 from experiments.host.paths import DOCKER as FOLDERS
 from experiments.host.paths import ROOT
 
-CORES, MEMORY_MB, DISK_MB = 2, 16_000, 25_000
+CORES, MEMORY_MB, DISK_MB = 2, 15_000, 25_000
 SUITES = ("bullseye", "bookworm")
 _FIX = "clusterbed doctor --fix"
 
@@ -42,8 +41,8 @@ def examine() -> list[Check]:
     return [
         _platform(),
         _engine_check(engine, info),
-        _plugin("compose", "v2", "2."),
-        _plugin("buildx", "any", ""),
+        _plugin("compose", "v2 or later", 2),
+        _plugin("buildx", "any", 0),
         _at_least("cores", host.cores, CORES, "", "use a machine, or an allowance, with more"),
         _at_least("memory", host.memory_mb, MEMORY_MB, " MB", "use a machine with more; smaller clusters fit less"),
         _disk(host.disk_free_mb, engine),
@@ -93,12 +92,12 @@ def _engine_check(engine: Engine | None, info: dict[str, Any]) -> Check:
     )
 
 
-def _plugin(name: str, needed: str, start: str) -> Check:
+def _plugin(name: str, needed: str, major: int) -> Check:
     if shutil.which(DOCKER) is None:
         return Check(name, "missing", "no docker program", needed, _FIX)
     done = run([DOCKER, name, "version"], check=False)
     match = re.search(r"v?(\d+\.\d+[.\d]*)", done.stdout)
-    fits = done.status == 0 and match is not None and match[1].startswith(start)
+    fits = done.status == 0 and match is not None and _version(match[1]) >= (major,)
     return Check(name, "ok" if fits else "missing", match[1] if match else "none", needed, None if fits else _FIX)
 
 
@@ -168,7 +167,9 @@ def _suite(suite: str, engine: Engine | None) -> Check:
     name = f"Debian {suite}"
     if engine is not None and engine.image_labels(f"clusterbed/debian:{suite}") is not None:
         return Check(name, "ok", "base image is there", "its packages")
-    mirror = run(["bash", "-c", f". {FOLDERS}/host/common.sh && debian_mirror"], check=False).stdout.strip()
+    mirror = run(
+        ["bash", "-c", '. "$1" && debian_mirror', "bash", str(FOLDERS / "host" / "common.sh")], check=False
+    ).stdout.strip()
     if not mirror:
         return Check(
             name, "limited", "this host is no Debian", "its packages, or an image registry", "set DEBIAN_MIRROR"
@@ -176,7 +177,7 @@ def _suite(suite: str, engine: Engine | None) -> Check:
     try:
         with urllib.request.urlopen(f"{mirror.rstrip('/')}/dists/{suite}/Release", timeout=10):
             return Check(name, "ok", "its mirror answers", "its packages")
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, ValueError) as error:
         return Check(
             name, "missing", str(error)[:80], "its packages", "set DEBIAN_MIRROR to a mirror that has the suite"
         )

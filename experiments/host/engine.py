@@ -18,6 +18,8 @@ from experiments.host.command import CommandFailed, Completed, run
 from experiments.render import LABEL_CLUSTER, LABEL_NODE, LABEL_ROLES
 
 DOCKER = "docker"
+# The label of containers that run one command and end.
+ONCE = "once"
 _REMOVALS = 5
 
 
@@ -89,6 +91,10 @@ class Engine:
         found = self._client.containers.list(all=True, filters={"label": label})
         return sorted((_container(one.attrs) for one in found), key=lambda one: (one.cluster, one.node))
 
+    def clusters(self) -> list[str]:
+        """Names of the clusters that have containers; a container that runs one command is none."""
+        return sorted({one.cluster for one in self.containers()} - {ONCE})
+
     def networks(self) -> list[str]:
         """Names of the networks of the project's clusters."""
         return sorted(network.name for network in self._client.networks.list(filters={"label": LABEL_CLUSTER}))
@@ -159,11 +165,11 @@ class Engine:
     def copy_in(self, source: Path, container: str, target: str) -> None:
         run([DOCKER, "cp", str(source), f"{container}:{target}"], where=container, timeout=600)
 
-    def copy_out(self, container: str, source: str, target: Path) -> bool:
+    def copy_out(self, container: str, source: str, target: Path, *, timeout: float = 600) -> bool:
         """Copies a file or folder out; false where there is none."""
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            run([DOCKER, "cp", f"{container}:{source}", str(target)], where=container, timeout=600)
+            run([DOCKER, "cp", f"{container}:{source}", str(target)], where=container, timeout=timeout)
         except CommandFailed as error:
             if "Could not find the file" in error.stderr or "No such container:path" in error.stderr:
                 return False
@@ -193,7 +199,7 @@ class Engine:
     ) -> Completed:
         """Runs a command in a container of its own that is removed afterwards, without a network."""
         name = f"clusterbed-once-{_unique()}"
-        command = [DOCKER, "run", "--rm", "--name", name, "--network", "none", "--label", f"{LABEL_CLUSTER}=once"]
+        command = [DOCKER, "run", "--rm", "--name", name, "--network", "none", "--label", f"{LABEL_CLUSTER}={ONCE}"]
         try:
             return run([*command, *options, image, *arguments], where=image, timeout=timeout)
         except BaseException:
@@ -216,7 +222,7 @@ def _reason(error: DockerException) -> str:
     ):
         if sign in text:
             return meaning
-    return text.splitlines()[0][:200]
+    return (text.splitlines() or ["no reason given"])[0][:200]
 
 
 def _container(attributes: Mapping[str, Any]) -> Container:

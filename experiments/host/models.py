@@ -19,7 +19,7 @@ from experiments.photographs import collect
 
 # The paper's input, and one small enough for a demonstration on two cores.
 PAPER_SIZE, DEMO_SIZE = 550, 192
-_SOURCES = ("network", "tasks/yolact")
+_SOURCES = ("network", "tasks")
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ def build(weights: Path | None, sizes: Sequence[int], say: Callable[[str], None]
     """
     if weights is not None and not weights.is_file():
         raise UserError(f"WEIGHTS={weights}: there is no such file; give the path of official YOLACT weights (.pth)")
+    if weights is not None and not os.access(weights, os.R_OK):
+        raise UserError(f"WEIGHTS={weights}: may not be read by this user; change its permissions")
     fingerprint = _fingerprint(weights)
     target = MODELS / fingerprint
     models = {size: Model(target / f"yolact-r50-{size}") for size in sizes}

@@ -11,6 +11,7 @@ import os
 import re
 from pathlib import Path
 
+from experiments.errors import HostError
 from experiments.host.command import run
 from experiments.host.paths import STATE
 
@@ -51,9 +52,12 @@ def _certificates() -> str:
 
 def _pip() -> str:
     values: dict[str, str] = {}
-    for name in _PIP_FILES:
+    for name in (*_PIP_FILES, os.environ.get("PIP_CONFIG_FILE") or os.devnull):
         parser = configparser.ConfigParser(interpolation=None)
-        parser.read(os.path.expanduser(name))
+        try:
+            parser.read(os.path.expanduser(name))
+        except configparser.Error as error:
+            raise HostError(f"{name}: cannot be read: {str(error).splitlines()[0]}; mend that file") from None
         if parser.has_section("global"):
             values = {key: parser.get("global", key) for key in _PIP_KEYS if parser.has_option("global", key)} | values
     for key in _PIP_KEYS:

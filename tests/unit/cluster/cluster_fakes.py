@@ -32,6 +32,9 @@ class FakeEngine:
     def containers(self, cluster: str | None = None) -> list[Container]:
         return [one for one in self.held if cluster in (None, one.cluster)]
 
+    def clusters(self) -> list[str]:
+        return sorted({one.cluster for one in self.held})
+
     def networks(self) -> list[str]:
         return self.held_networks
 
@@ -40,7 +43,7 @@ class FakeEngine:
         self.held = [one for one in self.held if one.cluster != cluster]
         self.held_networks = [name for name in self.held_networks if name != f"clusterbed-{cluster}"]
 
-    def copy_out(self, container: str, source: str, target: object) -> bool:
+    def copy_out(self, container: str, source: str, target: object, **_: object) -> bool:
         self.calls.append(("copy_out", container, source, str(target)))
         return True
 

@@ -35,20 +35,21 @@ class Session:
         self.sent: dict[str, bytes] = {}
         self.blocks: dict[str, bytes] = {}
 
-    def request(self, method: str, address: str, *, params: dict[str, Any], timeout: float) -> requests.Response:
+    def request(
+        self, method: str, address: str, *, timeout: float, params: dict[str, Any] | None = None, data: Any = None
+    ) -> requests.Response:
         assert timeout > 0
+        if params is None:
+            return self._block(address, data)
         self.asked.append((method, address, params))
         waiting = self.answers[params["op"]]
         return waiting.pop(0) if len(waiting) > 1 else waiting[0]
 
-    def put(self, address: str, *, data: Any, timeout: float) -> requests.Response:
-        assert timeout > 0
+    def _block(self, address: str, data: Any) -> requests.Response:
+        if data is None:
+            return answer(content=self.blocks[address])
         self.sent[address] = data.read()
         return self.answers.get("data", [answer(201)])[0]
-
-    def get(self, address: str, *, timeout: float) -> requests.Response:
-        assert timeout > 0
-        return answer(content=self.blocks[address])
 
 
 def hdfs(session: Session) -> Hdfs:

@@ -43,7 +43,7 @@ IN_HDFS = replace(
         ("hdfs:///a/b", "/a/b"),
         ("hdfs://master:8020/a/b", "/a/b"),
         ("hdfs://master:8020", "/"),
-        ("file:/home/me/my%20photos", "/home/me/my photos"),
+        ("file:/home/me/my%20photos", "/home/me/my%20photos"),
     ],
 )
 def test_the_path_of_a_uri(uri: str, path: str) -> None:
@@ -52,7 +52,9 @@ def test_the_path_of_a_uri(uri: str, path: str) -> None:
 
 def test_a_path_of_this_host_survives_its_uri(tmp_path: Path) -> None:
     path = tmp_path / "100% photos (1)#é"
-    assert local_path(path.as_uri()) == str(path)
+    path.mkdir()
+    assert staging._on_host(path.as_uri()) == path
+    assert staging._on_host(f"file:{path}") == path
 
 
 def test_what_the_nodes_share_is_readable() -> None:
@@ -135,7 +137,7 @@ def test_the_same_files_are_staged_once_and_changed_ones_again(mine: Job, tmp_pa
 
 @pytest.mark.parametrize("key", ["input", "model", "priors"])
 def test_a_path_that_is_not_here_is_named(mine: Job, key: str) -> None:
-    with pytest.raises(UserError, match=f"{key}: file:/nowhere/x.xml: there is no such path"):
+    with pytest.raises(UserError, match=f"{key}: /nowhere/x.xml: there is no such path"):
         staging.stage(STANDALONE, replace(mine, **{key: "file:/nowhere/x.xml"}), lambda _: None)  # type: ignore[arg-type]
 
 

@@ -32,7 +32,7 @@ PROGRESS = "job: read ...\njob: read took 1.0 s"
 
 
 def ended(status: int, *lines: str) -> JobResult:
-    return submit._result(status, "\n".join(lines), LOG, 3600)
+    return submit._result(status, "\n".join(lines), LOG, 3600, 3605 if status == 124 else 60)
 
 
 def test_a_job_that_ended_well() -> None:
@@ -45,7 +45,7 @@ def test_a_job_with_failed_images_has_its_result() -> None:
 
 def test_bad_input_is_the_users() -> None:
     with pytest.raises(UserError) as caught:
-        ended(2, PROGRESS, "job: input: file:/srv/in/none is not a folder that the cluster can read")
+        ended(2, PROGRESS, "job: refused: input: file:/srv/in/none is not a folder that the cluster can read")
     assert caught.value.messages == ("input: file:/srv/in/none is not a folder that the cluster can read",)
 
 
@@ -56,6 +56,8 @@ def test_a_failure_that_the_job_explained() -> None:
 
 
 def test_a_job_that_did_not_end_in_time() -> None:
+    with pytest.raises(RunFailed, match=r"was killed after 60 s, for memory or from outside"):
+        ended(137, PROGRESS)
     with pytest.raises(RunFailed, match=r"did not end within 3600 s and was ended; its log: logs/driver\.log"):
         ended(124, PROGRESS)
 

@@ -89,7 +89,7 @@ def test_a_program_that_is_not_there() -> None:
     with pytest.raises(CommandFailed) as caught:
         run(["no-such-program-here", "x"])
     assert caught.value.status == 127
-    assert "no-such-program-here: not found" in str(caught.value)
+    assert "no-such-program-here: No such file" in str(caught.value)
 
 
 def test_a_log_gets_both_streams(tmp_path: Path) -> None:

@@ -95,30 +95,30 @@ def test_an_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, program
 
 
 @pytest.mark.parametrize(
-    ("name", "start", "status", "stdout", "verdict", "found"),
+    ("name", "major", "status", "stdout", "verdict", "found"),
     [
-        ("compose", "2.", 0, "Docker Compose version v2.26.1", "ok", "2.26.1"),
-        ("compose", "2.", 0, "Docker Compose version 2.26.1-4", "ok", "2.26.1"),
-        ("compose", "2.", 0, "docker-compose version 1.29.2, build unknown", "missing", "1.29.2"),
-        ("compose", "2.", 1, "", "missing", "none"),
-        ("buildx", "", 0, "github.com/docker/buildx 0.13.1+ds1 v0.13.1", "ok", "0.13.1"),
-        ("buildx", "", 0, "nothing to read", "missing", "none"),
-        ("buildx", "", 125, "docker: 20.10 has no buildx", "missing", "20.10"),
+        ("compose", 2, 0, "Docker Compose version v2.26.1", "ok", "2.26.1"),
+        ("compose", 2, 0, "Docker Compose version 2.26.1-4", "ok", "2.26.1"),
+        ("compose", 2, 0, "docker-compose version 1.29.2, build unknown", "missing", "1.29.2"),
+        ("compose", 2, 1, "", "missing", "none"),
+        ("buildx", 0, 0, "github.com/docker/buildx 0.13.1+ds1 v0.13.1", "ok", "0.13.1"),
+        ("buildx", 0, 0, "nothing to read", "missing", "none"),
+        ("buildx", 0, 125, "docker: 20.10 has no buildx", "missing", "20.10"),
     ],
 )
 def test_plugins(
-    monkeypatch: pytest.MonkeyPatch, name: str, start: str, status: int, stdout: str, verdict: str, found: str
+    monkeypatch: pytest.MonkeyPatch, name: str, major: int, status: int, stdout: str, verdict: str, found: str
 ) -> None:
     programs(monkeypatch, "docker")
     answers(monkeypatch, status, stdout)
-    check = doctor._plugin(name, "any", start)
+    check = doctor._plugin(name, "any", major)
     assert (check.name, check.verdict, check.found) == (name, verdict, found)
 
 
 def test_no_plugin_without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
     programs(monkeypatch)
     monkeypatch.setattr(doctor, "run", lambda *_, **__: pytest.fail("asked"))
-    assert doctor._plugin("compose", "v2", "2.").verdict == "missing"
+    assert doctor._plugin("compose", "v2", 2).verdict == "missing"
 
 
 def test_at_least() -> None:
