@@ -19,5 +19,5 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-    for number in dict.fromkeys(came):
-        signal.raise_signal(number)
+    for late in dict.fromkeys(came):
+        signal.raise_signal(late)
