@@ -125,8 +125,8 @@ def _already_up(engine: Engine, spec: ClusterSpec) -> state.State | None:
     complete = {one.node for one in running if one.state == "running"} == {node.name for node in spec.nodes}
     if known is None or not complete:
         raise RunFailed(
-            f"{spec.name} is half up ({len(running)} containers, not ready): another command may be at it, or one "
-            f"crashed; `clusterbed down {spec.name}` clears it"
+            f"{spec.name} is half up ({len(running)} containers, not ready): a command crashed before "
+            f"it was; `clusterbed down {spec.name}` clears it"
         )
     if known.fingerprint != fingerprint(spec):
         raise UserError(
