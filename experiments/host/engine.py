@@ -162,9 +162,6 @@ class Engine:
                 tar.addfile(entry, io.BytesIO(data))
         self._client.containers.get(container).put_archive(folder, archive.getvalue())
 
-    def copy_in(self, source: Path, container: str, target: str) -> None:
-        run([DOCKER, "cp", str(source), f"{container}:{target}"], where=container, timeout=600)
-
     def copy_out(self, container: str, source: str, target: Path, *, timeout: float = 600) -> bool:
         """Copies a file or folder out; false where there is none."""
         target.parent.mkdir(parents=True, exist_ok=True)
