@@ -69,12 +69,14 @@ def require(engine: Engine, tags: set[str]) -> None:
 
 
 def fingerprints() -> dict[str, str]:
-    """By image: a hash over its folder, its parents' fingerprints and the host's certificates."""
+    """By image: a hash over its folder, what it is made on, and the host's certificates."""
     prints: dict[str, str] = {}
     for image in IMAGES:
         digest = hashlib.sha256(settings.certificates_fingerprint().encode())
         for parent in image.parents:
             digest.update(prints[parent].encode())
+        if image.suite:
+            digest.update((FOLDERS / "host" / "base-image.sh").read_bytes())
         folder = FOLDERS / image.name
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             digest.update(f"{path.relative_to(folder)} {path.stat().st_mode & 0o111}".encode() + path.read_bytes())
