@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet
 
 from cluster_app.contract.job import Job
+from experiments.agreement import agreement
 from experiments.cli.app import guarded
 from experiments.cli.output import progress
 from experiments.cluster import calibration, lifecycle, staging, state
@@ -62,6 +63,7 @@ def run() -> None:
         models.build(_weights(), [models.PAPER_SIZE], progress)[models.PAPER_SIZE]
     )
     records = [_on(name, inputs, folder) for name in CLUSTERS]
+    records = _compared(records, folder)
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     summary = _summary(records, inputs, one_core, time.time() - begin, bare)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -171,11 +173,25 @@ def _plain(limits: Mapping[str, Any]) -> dict[str, Any]:
     return {node: asdict(limit) for node, limit in limits.items()}
 
 
+def _compared(records: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The records with what each cluster's output has in common with the first one's."""
+    outputs = [_table(folder / record["cluster"] / "output") for record in records]
+    first = records[0]["cluster"]
+    return [
+        {**record, "agreement": asdict(agreement(first, outputs[0], rows)) if record["cluster"] != first else None}
+        for record, rows in zip(records, outputs, strict=True)
+    ]
+
+
 def _rows(output: Path) -> list[dict[str, Any]]:
-    columns = ["image", "status", "error", "host", "detections"]
+    kept = ("image", "status", "error", "host")
+    return [{**{key: row[key] for key in kept}, "detections": len(row["detections"])} for row in _table(output)]
+
+
+def _table(output: Path) -> list[dict[str, Any]]:
     # The folder also holds the result and the pictures: only the Parquet files are rows.
-    rows = pyarrow.parquet.read_table(sorted(output.glob("*.parquet")), columns=columns).to_pylist()
-    return sorted(({**row, "detections": len(row["detections"])} for row in rows), key=lambda row: row["image"])
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(sorted(output.glob("*.parquet"))).to_pylist()
+    return sorted(rows, key=lambda row: row["image"])
 
 
 def _check(record: Mapping[str, Any], inputs: Inputs) -> None:

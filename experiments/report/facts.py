@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ PARTS = tuple(phase for phase in PHASES if phase != "total")
 
 _NOTHING = "\N{EN DASH}"
 _NOT_RECORDED = "not recorded"
+_NOT_COMPARED = "The clusters' detections were not compared."
 _FIGURES = {
     "standalone_registered_seconds": "standalone, 3 workers: registered",
     "standalone_canary_seconds": "standalone: canary done",
@@ -102,18 +102,11 @@ def missing_clusters(summary: Summary, records: Sequence[Record]) -> list[str]:
     return [name for name in summary.clusters if name not in {record.cluster for record in records}]
 
 
-def agreement(records: Sequence[Record]) -> str:
-    """Whether the clusters found the same, by each image's status and number of detections."""
+def agreement(records: Sequence[Record]) -> list[str]:
+    """Whether the clusters found the same objects: a sentence for each cluster that was compared with another."""
     if len(records) == 1:
-        return "There is one cluster to look at, so nothing to compare."
-    found = [{row.image: (row.status, row.detections) for row in record.rows} for record in records]
-    images = sorted(set().union(*found))
-    differing = [image for image in images if len({one.get(image) for one in found}) > 1]
-    if not differing:
-        return f"All {len(records)} clusters give each image the same status and the same number of detections."
-    shown = joined([_difference(image, records) for image in differing[:5]])
-    more = f", and {len(differing) - 5} more" if len(differing) > 5 else ""
-    return f"The clusters differ on {count_text(len(differing), 'image')} of {len(images)}: {shown}{more}."
+        return ["There is one cluster to look at, so nothing to compare."]
+    return [_agreement(record) for record in records if record.agreement is not None] or [_NOT_COMPARED]
 
 
 def phase_table(records: Sequence[Record]) -> list[PhaseRow]:
@@ -236,12 +229,20 @@ def _largest(record: Record) -> str:
     return f"{phase} on {record.cluster} ({share} of {seconds_text(total)})"
 
 
-def _difference(image: str, records: Sequence[Record]) -> str:
-    by_result: Counter[str] = Counter()
-    for record in records:
-        row = next((row for row in record.rows if row.image == image), None)
-        by_result[f"{row.status} with {row.detections}" if row else "no row"] += 1
-    return f"{image} ({', '.join(f'{result} on {number}' for result, number in by_result.items())})"
+def _agreement(record: Record) -> str:
+    found = record.agreement
+    assert found is not None
+    pair = f"{record.cluster} against {found.reference}"
+    alike = "every image has the same status" if not found.statuses else f"{found.statuses} images differ in status"
+    if not found.detections:
+        return f"{pair}: {alike}; there are no detections to compare."
+    matched = f"{found.pairs:,} of {count_text(found.detections, 'detection')} match one to one"
+    if found.least_iou is None:
+        return f"{pair}: {alike}; {matched}."
+    return (
+        f"{pair}: {alike}; {matched}, by category and mask "
+        f"(least IoU {found.least_iou:.4f}, scores at most {found.largest_score_difference:.0e} apart)."
+    )
 
 
 def _figure(key: str, value: float | None, target: float | None) -> Figure:

@@ -130,6 +130,26 @@ class Row(Part):
     detections: int = Field(ge=0)
 
 
+class Agreement(Part):
+    """What a cluster's output has in common with another's; see experiments.agreement.Agreement."""
+
+    reference: str
+    images: int = Field(ge=1)
+    statuses: int = Field(ge=0)
+    detections: int = Field(ge=0)
+    pairs: int = Field(ge=0)
+    least_iou: float | None
+    largest_score_difference: float | None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Agreement:
+        if self.pairs > self.detections:
+            raise ValueError(f"{self.pairs} pairs among {self.detections} detections")
+        if (self.pairs == 0) != (self.least_iou is None):
+            raise ValueError("least_iou is that of the pairs: None without any, a number otherwise")
+        return self
+
+
 class Source(Part):
     sha256: str
 
@@ -181,6 +201,7 @@ class Record(Part):
     rows: list[Row] = Field(min_length=1)
     overlays: list[str]
     model_manifest: Manifest
+    agreement: Agreement | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Record:

@@ -112,8 +112,17 @@ def test_answer_names_the_clusters_where_they_differ(tmp_path: Path):
 
     page = page_with(tmp_path, change)
     assert "27 input files on 3 Spark clusters, with different results." in page.text
-    assert "The clusters differ on 1 image of 27: grey.png (ok with" in page.text
-    assert "ok with 0 on 1)." in page.text
+
+
+def test_agreement_counts_the_pairs(page: Page, tmp_path: Path):
+    total = sum(row["detections"] for row in demo_folder.made_records()[1]["rows"])
+    assert f"heterogeneous against standalone: every image has the same status; {total:,} of {total:,} det" in page.text
+    assert "least IoU 0.9987, scores at most 2e-06 apart" in page.text
+
+    def change(records: list[Json], _: Json) -> None:
+        records[2]["agreement"] |= {"statuses": 2, "pairs": 0, "least_iou": None, "largest_score_difference": None}
+
+    assert f"2 images differ in status; 0 of {total:,} detections match one to one." in page_with(tmp_path, change).text
 
 
 def test_seeded_weights_are_said_to_mean_nothing(page: Page, tmp_path: Path):
