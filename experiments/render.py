@@ -28,7 +28,6 @@ LABEL_ROLES = "org.clusterbed.roles"
 
 # What node-init needs as root: to own folders, to renumber its user, to start roles as that user and to end them.
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
-_MAX_REPLICATION = 3
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,6 @@ def _addresses(spec: ClusterSpec) -> dict[str, str]:
         return {
             "CLUSTERBED_NAMENODE": spec.nodes_with("namenode")[0].name,
             "CLUSTERBED_RESOURCEMANAGER": spec.nodes_with("resourcemanager")[0].name,
-            "CLUSTERBED_REPLICATION": str(min(_MAX_REPLICATION, len(spec.nodes_with("datanode")))),
         }
     return {}
 

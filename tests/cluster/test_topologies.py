@@ -168,9 +168,8 @@ def test_roles_do_not_run_as_root(used: Used) -> None:
         assert java or set(node.roles) == {"driver"}
 
 
+@pytest.mark.parametrize("used", [kind for kind in KINDS if kind.startswith("yarn")], indirect=True)
 def test_yarn_slaves_have_no_python(used: Used) -> None:
-    if used.spec.manager != "yarn":
-        return
     slaves = [node for node in used.spec.nodes if "driver" not in node.roles]
     assert slaves
     for node in slaves:

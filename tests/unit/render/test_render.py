@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from experiments.render import COMPOSE, ROLE_TEMPLATES, compose_document, cpuset_variable, image, to_yaml, web_port
-from experiments.topology import load_topology, shipped_topologies
+from experiments.topology import load_topology, scale, shipped_topologies
 from experiments.types import ROLES, ClusterSpec
 
 VALID = Path(__file__).parents[2] / "fixtures" / "topologies" / "valid"
@@ -104,14 +104,18 @@ def test_environment_of_yarn_nodes() -> None:
     master, slave = service(spec, "master")["environment"], service(spec, "slave-1")["environment"]
     for node in (master, slave):
         assert node["CLUSTERBED_NAMENODE"] == node["CLUSTERBED_RESOURCEMANAGER"] == "master"
-        assert node["CLUSTERBED_REPLICATION"] == "3"
     offer = ("CLUSTERBED_YARN_VCORES", "CLUSTERBED_YARN_MEMORY_MB", "CLUSTERBED_YARN_AM_SLOTS")
     assert [master[key] for key in offer] == ["2", str(3072 + 896), "1"]
     assert [slave[key] for key in offer] == ["1", "3072", "0"]
 
 
-def test_replication_is_at_most_the_datanodes() -> None:
-    assert service(load_topology("yarn-heterogeneous"), "slave")["environment"]["CLUSTERBED_REPLICATION"] == "2"
+@pytest.mark.parametrize("kind", ["standalone", "yarn"])
+def test_nodes_do_not_change_when_others_come(kind: str) -> None:
+    """Compose would start them again."""
+    spec = load_topology(kind)
+    few, more = (compose_document(scale(spec, count), limited=False)["services"] for count in (1, 2))
+    assert few.items() <= more.items()
+    assert len(more) == len(few) + 1
 
 
 def test_instruction_sets_reach_the_environment_only_where_capped() -> None:
