@@ -25,6 +25,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for image in images.IMAGES:
         (tmp_path / image.name / "files").mkdir(parents=True)
         (tmp_path / image.name / "files" / "run").write_text("one\n")
+    (tmp_path / "host").mkdir()
+    (tmp_path / "host" / "base-image.sh").write_text("debootstrap\n")
     monkeypatch.setattr(images, "FOLDERS", tmp_path)
     monkeypatch.setattr(settings, "_CERTIFICATES", tmp_path / "no-certificates")
     return tmp_path
@@ -42,7 +44,6 @@ def test_the_table_covers_the_images() -> None:
 
 def test_fingerprints_stay_while_nothing_changes(folders: Path) -> None:
     before = images.fingerprints()
-    (folders / "host").mkdir()
     (folders / "host" / "engine.sh").write_text("no image's\n")
     assert changed(before) == set()
 
@@ -52,6 +53,12 @@ def test_a_changed_file_changes_its_image_and_the_images_on_it(folders: Path, na
     before = images.fingerprints()
     (folders / name / "files" / "run").write_text("two\n")
     assert changed(before) == CHILDREN[name]
+
+
+def test_how_base_images_are_made_is_part_of_every_image(folders: Path) -> None:
+    before = images.fingerprints()
+    (folders / "host" / "base-image.sh").write_text("another way\n")
+    assert changed(before) == set(CHILDREN)
 
 
 def test_a_new_name_or_a_new_file_or_a_mode_is_a_change(folders: Path) -> None:
