@@ -42,7 +42,9 @@ install_plugins_from_debian_13() {
     local apt="$STATE/apt-trixie" plugins="${DOCKER_CONFIG:-$HOME/.docker}/cli-plugins"
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/unpacked" "$plugins"
     echo "deb [signed-by=$(debian_keyring)] $(debian_mirror) trixie main" >"$apt/sources.list"
-    local options=(-o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=-"
+    # Some images of Debian have a hook that empties the system's cache, which another user may not.
+    echo '#clear APT::Update::Post-Invoke;' >"$apt/apt.conf"
+    local options=(-c "$apt/apt.conf" -o "Dir::Etc::SourceList=$apt/sources.list" -o "Dir::Etc::SourceParts=-"
                    -o "Dir::State::Lists=$apt/lists" -o "Dir::Cache::archives=$apt/archives" -o "APT::Sandbox::User=root")
     say "fetching Compose v2 and Buildx from Debian 13"
     apt-get "${options[@]}" -qq update
