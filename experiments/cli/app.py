@@ -14,7 +14,7 @@ import typer
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from experiments.cli import clusters, host, jobs, later
+from experiments.cli import clusters, evaluation, host, jobs, later
 from experiments.errors import ClusterbedError
 from experiments.host.paths import LOGS, ROOT
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 host.register(app)
 clusters.register(app)
 jobs.register(app)
+evaluation.register(app)
 later.register(app)
 
 
@@ -48,10 +49,16 @@ def guarded(command: Callable[[], object]) -> int:
     except typer.Exit as done:
         return int(done.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return _say(INTERRUPTED, "interrupted; what was started has been taken down")
+        return _interrupted()
     except Exception as error:
         return _unexpected(error)
+    if status == INTERRUPTED:  # what Typer makes of a KeyboardInterrupt
+        return _interrupted()
     return status if isinstance(status, int) else 0
+
+
+def _interrupted() -> int:
+    return _say(INTERRUPTED, "interrupted; what was started has been taken down")
 
 
 def _interrupt(*_: object) -> None:

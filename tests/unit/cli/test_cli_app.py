@@ -19,6 +19,7 @@ from experiments.cli import app as program
 from experiments.cli import host as host_commands
 from experiments.cli.jobs import read_job
 from experiments.cli.later import COMMANDS
+from experiments.cluster import lifecycle
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.doctor import Check
 
@@ -61,6 +62,17 @@ def test_an_error_of_ours(capsys: pytest.CaptureFixture[str], error: Exception, 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
 def test_an_interrupt(capsys: pytest.CaptureFixture[str], error: BaseException) -> None:
     assert program.guarded(raising(error)) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_an_interrupt_of_a_command_is_told_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lifecycle, "down_all", interrupted)
+    assert clusterbed("down", "--all") == 130
     assert "interrupted" in capsys.readouterr().err
 
 
