@@ -1,6 +1,6 @@
 """`make demo`: the paper's job on a standalone, a heterogeneous and a YARN cluster, and a report.
 
-Reads top to bottom: photographs and models, then for each cluster up, submit, collect, down; then the report.
+Reads top to bottom: photographs, scenes and models, then for each cluster up, submit, collect, down; then the report.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet
 
 from cluster_app.contract.job import Job
+from experiments import scenes
 from experiments.agreement import agreement
 from experiments.cli.app import guarded
 from experiments.cli.output import progress
@@ -27,25 +28,32 @@ from experiments.errors import RunFailed
 from experiments.eventlog import event_logs, read_event_log
 from experiments.host import capacity, images, models
 from experiments.host.engine import Engine
-from experiments.host.paths import ENVIRONMENT, RESULTS, ROOT
+from experiments.host.paths import ARTEFACTS, ENVIRONMENT, RESULTS, ROOT
+from experiments.known_objects import count_found
 from experiments.photograph_set import credits_of
 from experiments.photographs import check_user_folder, collect
-from experiments.report.demo import write_report
+from experiments.report.demo import KNOWN, write_report
 from experiments.report.targets import targets
 from experiments.topology import load_topology
 from experiments.types import ClusterSpec
 
 CLUSTERS = ("standalone", "heterogeneous", "yarn")
-OVERLAYS = 6
+OVERLAYS = 8
+# The share of the known objects that a cluster must find; less means that something is broken.
+LEAST_FOUND = 0.5
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the demo runs on: photographs, the model, and the files' paths relative to the folder."""
+    """What the demo runs on.
+
+    photographs: the input folder; files: their paths in it; known: what is in its synthetic scenes, if it has any.
+    """
 
     photographs: Path
     model: models.Model
     files: tuple[str, ...]
+    known: Path | None
 
 
 def main() -> None:
@@ -67,6 +75,8 @@ def run() -> None:
     (folder / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     summary = _summary(records, inputs, one_core, time.time() - begin, bare)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    if inputs.known:
+        scenes.draw_known(inputs.known, folder / KNOWN)
     report = write_report(folder)
     shutil.rmtree(folder / "photographs", ignore_errors=True)
     shown = report.relative_to(ROOT)
@@ -87,17 +97,22 @@ def _weights() -> Path | None:
 
 
 def _inputs(folder: Path) -> Inputs:
-    """Official weights run at the paper's size, seeded ones at a small one: their masks mean nothing at any size."""
-    own = os.environ.get("IMAGES")
-    if own:
-        photographs = Path(own).resolve()
-        files = check_user_folder(photographs)
+    """The user's images or weights, or else ours: photographs and scenes, with the model that knows the scenes.
+
+    The user's images without weights are run through YOLACT with seeded ones: the work is that of the published
+    network, the masks mean nothing.
+    """
+    own, weights, known = os.environ.get("IMAGES"), _weights(), None
+    photographs = Path(own).resolve() if own else folder / "photographs"
+    files = check_user_folder(photographs) if own else collect(photographs)
+    if own or weights:
+        size = models.PAPER_SIZE if weights else models.DEMO_SIZE
+        model = models.build(weights, [size], progress)[size]
     else:
-        photographs = folder / "photographs"
-        files = collect(photographs)
-    size = models.PAPER_SIZE if _weights() else models.DEMO_SIZE
-    model = models.build(_weights(), [size], progress)[size]
-    return Inputs(photographs, model, tuple(str(path.relative_to(photographs)) for path in files))
+        model = models.trained(progress, full=False)
+        known = scenes.make(ARTEFACTS / "demo-scenes", ARTEFACTS / "calibration-photographs", progress)
+        files = sorted([*files, *scenes.place(known, photographs)])
+    return Inputs(photographs, model, tuple(str(path.relative_to(photographs)) for path in files), known)
 
 
 def _on(cluster: str, inputs: Inputs, folder: Path) -> dict[str, Any]:
@@ -159,6 +174,7 @@ def _record(
         "ship_environment_seconds": done.ship_environment_seconds,
         "tasks": [asdict(task) for task in read_event_log(log).tasks],
         "rows": _rows(output),
+        "scenes": asdict(count_found(inputs.known, _table(output))) if inputs.known else None,
         "overlays": [str(path.relative_to(folder)) for path in sorted((output / "overlays").glob("*.png"))],
         "model_manifest": inputs.model.manifest,
     }
@@ -206,6 +222,9 @@ def _check(record: Mapping[str, Any], inputs: Inputs) -> None:
         raise RunFailed(*[f"{cluster}: {line}" for line in failed])
     if not any(row["detections"] for row in rows):
         raise RunFailed(f"{cluster}: nothing was detected in any image")
+    known = record["scenes"]
+    if known and known["found"] < LEAST_FOUND * known["objects"]:
+        raise RunFailed(f"{cluster}: found {known['found']} of the {known['objects']} objects that the scenes hold")
 
 
 def _summary(

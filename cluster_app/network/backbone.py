@@ -9,8 +9,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from cluster_app.tasks.yolact.config import YolactConfig
+
 EXPANSION = 4
-STAGE_PLANES = (64, 128, 256, 512)
+FIRST_STAGE = 2  # the first stage gives C2
 
 
 class Bottleneck(nn.Module):
@@ -38,18 +40,24 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """(1, 3, S, S) -> C3, C4, C5 with 512, 1024, 2048 channels at strides 8, 16, 32."""
+    """(B, 3, S, S) -> the features of every stage from C{first_level} on.
 
-    def __init__(self, blocks: tuple[int, ...]) -> None:
+    As published, that is C3, C4, C5 with 512, 1024, 2048 channels at strides 8, 16, 32.
+    """
+
+    def __init__(self, config: YolactConfig) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        channels = config.planes
+        self.conv1 = nn.Conv2d(3, channels, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        stages, channels = [], 64
-        for index, (planes, count) in enumerate(zip(STAGE_PLANES, blocks)):
+        stages = []
+        for index, count in enumerate(config.blocks):
+            planes = config.planes << index
             stages.append(_stage(channels, planes, count, stride=1 if index == 0 else 2))
             channels = planes * EXPANSION
         self.layers = nn.ModuleList(stages)
+        self._first = config.first_level - FIRST_STAGE
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
@@ -57,7 +65,13 @@ class ResNet(nn.Module):
         for stage in self.layers:
             x = stage(x)
             features.append(x)
-        return features[1:]
+        return features[self._first :]
+
+
+def stage_channels(config: YolactConfig) -> list[int]:
+    """Channels of what the ResNet returns, finest first."""
+    widths = [(config.planes << index) * EXPANSION for index in range(len(config.blocks))]
+    return widths[config.first_level - FIRST_STAGE :]
 
 
 def _stage(channels: int, planes: int, count: int, stride: int) -> nn.Sequential:

@@ -10,24 +10,25 @@ import openvino as ov
 from cluster_app.tasks.yolact.config import INPUT_NAME, OUTPUT_NAMES, YolactConfig
 
 
-def convert(onnx_path: Path, xml_path: Path, *, fp16: bool, config: YolactConfig) -> dict[str, int]:
-    """Write the .xml and .bin; return the bytes of stored constants by element type ("f32", "f16", "i64").
+def convert(onnx_path: Path, xml_path: Path, storage: str, config: YolactConfig) -> dict[str, int]:
+    """Write the .xml and .bin, weights stored in "FP32" or "FP16"; return the bytes of constants by element type.
 
     The IR has a static batch of 1, NCHW float32 input "input", and the raw outputs by name. Raises
     RuntimeError if a name or shape came out otherwise, or if the weights are not stored as asked.
     """
     model = ov.convert_model(onnx_path)
-    ov.save_model(model, str(xml_path), compress_to_fp16=fp16)
-    written = ov.Core().read_model(str(xml_path))
-    _check_interface(written, xml_path, config)
-    stored = _constants(written)
-    wanted, other = ("f16", "f32") if fp16 else ("f32", "f16")
+    ov.save_model(model, str(xml_path), compress_to_fp16=storage == "FP16")
+    check_interface(xml_path, config)
+    stored = constants(xml_path)
+    wanted, other = ("f16", "f32") if storage == "FP16" else ("f32", "f16")
     if stored.get(wanted, 0) <= stored.get(other, 0):
         raise RuntimeError(f"{xml_path.name} should store {wanted} weights; its constants are, in bytes: {stored}")
     return stored
 
 
-def _check_interface(model: ov.Model, xml_path: Path, config: YolactConfig) -> None:
+def check_interface(xml_path: Path, config: YolactConfig) -> None:
+    """Raises RuntimeError if inputs and outputs of the IR are not those that the cluster asks for."""
+    model = ov.Core().read_model(str(xml_path))
     side = config.image_size
     expected = {INPUT_NAME: (1, 3, side, side), **config.output_shapes}
     ports = [*model.inputs, *model.outputs]
@@ -36,9 +37,10 @@ def _check_interface(model: ov.Model, xml_path: Path, config: YolactConfig) -> N
         raise RuntimeError(f"{xml_path.name} has inputs and outputs {found}; expected {expected}")
 
 
-def _constants(model: ov.Model) -> dict[str, int]:
+def constants(xml_path: Path) -> dict[str, int]:
+    """Bytes of stored constants by element type: which one prevails says how the weights are stored."""
     sizes: Counter[str] = Counter()
-    for node in model.get_ops():
+    for node in ov.Core().read_model(str(xml_path)).get_ops():
         if node.get_type_name() == "Constant":
             output = node.output(0)
             kind = output.get_element_type()

@@ -9,11 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cluster_app.network.backbone import EXPANSION, STAGE_PLANES, ResNet
+from cluster_app.network.backbone import ResNet, stage_channels
 from cluster_app.tasks.yolact.config import YolactConfig
-
-BACKBONES = {"r50": (3, 4, 6, 3), "r101": (3, 4, 23, 3)}
-CHANNELS = 256
 
 Raw = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -32,21 +29,24 @@ class FixedUpsample(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """C3..C5 -> P3..P7, each of 256 channels. ReLU after P3..P5, none on P6 and P7.
+    """The backbone's features -> one level for each of the configuration's scales; as published, C3..C5 -> P3..P7.
 
+    ReLU after the levels that a stage feeds, none on the ones that are made by downsampling.
     lat_layers and pred_layers are stored from C5 down, as published.
     """
 
     def __init__(self, config: YolactConfig) -> None:
         super().__init__()
-        channels = [planes * EXPANSION for planes in STAGE_PLANES[:0:-1]]
-        self.lat_layers = nn.ModuleList([nn.Conv2d(count, CHANNELS, 1) for count in channels])
-        self.pred_layers = nn.ModuleList([nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1) for _ in channels])
+        width = config.channels
+        stages = stage_channels(config)[::-1]
+        downsampled = len(config.base_scales) - len(stages)
+        self.lat_layers = nn.ModuleList([nn.Conv2d(count, width, 1) for count in stages])
+        self.pred_layers = nn.ModuleList([nn.Conv2d(width, width, 3, padding=1) for _ in stages])
         self.downsample_layers = nn.ModuleList(
-            [nn.Conv2d(CHANNELS, CHANNELS, 3, stride=2, padding=1) for _ in range(2)]
+            [nn.Conv2d(width, width, 3, stride=2, padding=1) for _ in range(downsampled)]
         )
-        p3, p4, _, _, _ = config.feature_sizes
-        self.upsample = nn.ModuleList([FixedUpsample(p4), FixedUpsample(p3)])
+        finer = config.feature_sizes[: len(stages) - 1][::-1]
+        self.upsample = nn.ModuleList([FixedUpsample(side) for side in finer])
 
     def forward(self, features: list[torch.Tensor]) -> list[torch.Tensor]:
         merged = [self.lat_layers[0](features[-1])]
@@ -60,18 +60,18 @@ class FeaturePyramid(nn.Module):
 
 
 class PredictionHead(nn.Module):
-    """One head for all levels: (1, 256, n, n) -> box regressions, class logits, mask coefficients.
+    """One head for all levels: (B, channels, n, n) -> box regressions, class logits, mask coefficients.
 
-    Each comes as (1, n * n * ratios, k), by row, column, ratio.
+    Each comes as (B, n * n * ratios, k), by row, column, ratio.
     """
 
     def __init__(self, config: YolactConfig) -> None:
         super().__init__()
-        ratios = len(config.ratios)
-        self.upfeature = nn.Sequential(nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1), nn.ReLU())
-        self.bbox_layer = nn.Conv2d(CHANNELS, ratios * 4, 3, padding=1)
-        self.conf_layer = nn.Conv2d(CHANNELS, ratios * config.num_classes, 3, padding=1)
-        self.mask_layer = nn.Conv2d(CHANNELS, ratios * config.mask_dim, 3, padding=1)
+        ratios, width = len(config.ratios), config.channels
+        self.upfeature = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU())
+        self.bbox_layer = nn.Conv2d(width, ratios * 4, 3, padding=1)
+        self.conf_layer = nn.Conv2d(width, ratios * config.num_classes, 3, padding=1)
+        self.mask_layer = nn.Conv2d(width, ratios * config.mask_dim, 3, padding=1)
         self.widths = (4, config.num_classes, config.mask_dim)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -85,19 +85,19 @@ class PredictionHead(nn.Module):
 class Yolact(nn.Module):
     """(B, 3, S, S) float32 RGB, normalised -> loc, conf, mask, proto before any post-processing.
 
-    loc (B, N, 4); conf (B, N, C) softmaxed, background first; mask (B, N, 32) after tanh;
-    proto (B, H, W, 32) after ReLU, channels last.
+    loc (B, N, 4); conf (B, N, C) softmaxed, background first; mask (B, N, k) after tanh;
+    proto (B, H, W, k) after ReLU, channels last. N, C, k and H = W follow from the configuration.
     """
 
-    def __init__(self, config: YolactConfig, backbone: str = "r50") -> None:
+    def __init__(self, config: YolactConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = ResNet(BACKBONES[backbone])
+        self.backbone = ResNet(config)
         self.fpn = FeaturePyramid(config)
         self.proto_net = _proto_net(config)
         self.prediction_layers = nn.ModuleList([PredictionHead(config)])
         # Used in training only; kept here because the published weights hold it.
-        self.semantic_seg_conv = nn.Conv2d(CHANNELS, config.num_classes - 1, 1)
+        self.semantic_seg_conv = nn.Conv2d(config.channels, config.num_classes - 1, 1)
 
     def forward(self, x: torch.Tensor) -> Raw:
         loc, logits, coefficients, proto = self.logits(x)
@@ -105,7 +105,10 @@ class Yolact(nn.Module):
 
     def logits(self, x: torch.Tensor) -> Raw:
         """As forward, with class logits instead of scores and coefficients before tanh."""
-        levels = self.fpn(self.backbone(x))
+        return self.predict(self.fpn(self.backbone(x)))
+
+    def predict(self, levels: list[torch.Tensor]) -> Raw:
+        """As logits, from the pyramid's levels on: training looks at the levels too."""
         heads = zip(*(self.prediction_layers[0](level) for level in levels))
         loc, logits, coefficients = (torch.cat(parts, dim=1) for parts in heads)
         proto = torch.relu(self.proto_net(levels[0])).permute(0, 2, 3, 1)
@@ -113,11 +116,13 @@ class Yolact(nn.Module):
 
 
 def _proto_net(config: YolactConfig) -> nn.Sequential:
+    width = config.channels
+
     def conv() -> nn.Conv2d:
-        return nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1)
+        return nn.Conv2d(width, width, 3, padding=1)
 
     return nn.Sequential(
         conv(), nn.ReLU(), conv(), nn.ReLU(), conv(), nn.ReLU(),
         FixedUpsample(config.proto_size), nn.ReLU(),
-        conv(), nn.ReLU(), nn.Conv2d(CHANNELS, config.mask_dim, 1),
+        conv(), nn.ReLU(), nn.Conv2d(width, config.mask_dim, 1),
     )  # fmt: skip

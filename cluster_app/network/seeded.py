@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cluster_app.network.model import CHANNELS, FeaturePyramid, PredictionHead, Yolact
-from cluster_app.tasks.yolact.config import YolactConfig
+from cluster_app.network.configurations import configuration
+from cluster_app.network.model import FeaturePyramid, PredictionHead, Yolact
 
 CALIBRATION_SIZE = 256
 RESIDUAL_GAIN = 0.1  # of each block's last batch norm: keeps the error of rounded weights small over 16 blocks
@@ -24,15 +24,15 @@ BOX_GAIN = 2.0  # standard deviation of the box regressions: boxes vary, and sta
 LOGIT_GAIN = 2.5  # standard deviation of the foreground logits: a few classes stand out at a place
 
 
-def seeded_network(backbone: str, images: Sequence[torch.Tensor], seed: int) -> Yolact:
-    """A network whose every layer is fitted to the images, each (1, 3, 256, 256).
+def seeded_network(name: str, images: Sequence[torch.Tensor], seed: int) -> Yolact:
+    """The network of that configuration whose every layer is fitted to the images, each (1, 3, 256, 256).
 
     Its state_dict fits any input size, and is the same for the same seed and images on one kind of
     processor. The class scores still need their background bias, see `calibrate`.
     """
     generator = torch.Generator().manual_seed(seed)
     batch = torch.cat(list(images))
-    model = Yolact(YolactConfig(image_size=CALIBRATION_SIZE), backbone).eval()
+    model = Yolact(configuration(name, CALIBRATION_SIZE)).eval()
     with torch.no_grad():
         _draw_weights(model, generator)
         _fit_batch_norms(model.backbone, batch)
@@ -92,7 +92,8 @@ def _normalised_run(part: nn.Module, inputs: object) -> None:
 
 
 def _weigh_levels(fpn: FeaturePyramid) -> None:
-    for gain, layer in zip(LEVEL_GAINS, reversed(fpn.pred_layers)):
+    finer = (LEVEL_GAINS[0],) * (len(fpn.pred_layers) - len(LEVEL_GAINS))  # P2, where a pyramid has one
+    for gain, layer in zip((*finer, *LEVEL_GAINS), reversed(fpn.pred_layers)):
         layer.weight.mul_(gain)
         layer.bias.mul_(gain)
 
@@ -104,8 +105,8 @@ def _fit_head(head: PredictionHead, levels: list[torch.Tensor]) -> None:
     where the other gives ten. So the hidden channels come in pairs, relu(u + c) and relu(u - c), that
     the next layers subtract: u clamped to -c..c, which is nearly its sign, whatever the contrast.
     """
-    half = CHANNELS // 2
     hidden = head.upfeature[0]
+    half = hidden.out_channels // 2
     hidden.weight[half:] = hidden.weight[:half]
     _rescale(hidden, [hidden(level) for level in levels], 1.0)
     hidden.bias[:half] += CLAMP

@@ -17,9 +17,6 @@ COMMANDS = {
     "simulate": "Simulate a cluster.",
     "tune": "Find good settings for a job.",
     "data": "Fetch data sets.",
-    "video": "Run a model over a video.",
-    "evaluate": "Measure the accuracy of a job's output.",
-    "evaluate-models": "Measure the accuracy of all backends.",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from experiments.errors import HostError
@@ -35,18 +35,24 @@ IMAGES = (
     Image("yarn-master", parents=("spark", "yarn-slave")),
     Image("builder", suite="bookworm"),
 )
+# Built only for what needs them.
+OPTIONAL = (Image("openvino-2021", parents=("builder", "python")),)
 
 
 def tag(name: str, stack: str = STACK) -> str:
     return f"clusterbed/{name}:{stack}"
 
 
-def build_all(say: Callable[[str], None]) -> None:
-    """Builds what is missing or out of date, parents first. Raises CommandFailed with the end of the build's log."""
+def build_all(say: Callable[[str], None], *, extra: Collection[str] = ()) -> None:
+    """Builds what is missing or out of date, parents first, and of the optional images those in `extra`.
+
+    Raises CommandFailed with the end of the build's log.
+    """
     engine = Engine()
-    prints = fingerprints()
+    wanted = (*IMAGES, *(image for image in OPTIONAL if image.name in extra))
+    prints = fingerprints(wanted)
     options: list[str] | None = None
-    for image in IMAGES:
+    for image in wanted:
         if _current(engine, image.name, prints[image.name]):
             say(f"image {tag(image.name)}: up to date")
             continue
@@ -68,10 +74,10 @@ def require(engine: Engine, tags: set[str]) -> None:
         raise HostError(f"missing image{'s' if len(missing) > 1 else ''}: {listed}; `make images` builds them")
 
 
-def fingerprints() -> dict[str, str]:
-    """By image: a hash over its folder, what it is made on, and the host's certificates."""
+def fingerprints(wanted: Sequence[Image] = IMAGES) -> dict[str, str]:
+    """By image: a hash over its folder, what it is made on, and the host's certificates. Parents come first."""
     prints: dict[str, str] = {}
-    for image in IMAGES:
+    for image in wanted:
         digest = hashlib.sha256(settings.certificates_fingerprint().encode())
         for parent in image.parents:
             digest.update(prints[parent].encode())

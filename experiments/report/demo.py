@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from experiments.known_objects import FOLDER
 from experiments.report import charts, facts, topology_drawing
 from experiments.report.pictures import Picture, image_of, load_pictures
 from experiments.report.reading import Demo, read_demo
@@ -16,6 +17,9 @@ from experiments.report.records import Record
 from experiments.report.text import cores_text, count_text, joined, memory_text, number_text, seconds_text
 
 REPORT = "report.html"
+# The demo's pictures of what is known to be in its scenes, and what they may add to the page, in bytes.
+KNOWN = "known"
+KNOWN_BUDGET = 500_000
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -55,6 +59,7 @@ def _content(demo: Demo) -> Mapping[str, Any]:
         "lazy": [record.cluster for record in records if record.job.timing == "paper"],
         **_gallery(demo),
         "agreement": facts.agreement(records),
+        "scenes": facts.scenes(records),
         "not_ok": facts.not_ok(records),
         "limits": [facts.limit_rows(record) for record in records],
         "calibrations": [facts.calibrations(record) for record in records],
@@ -70,13 +75,16 @@ def _gallery(demo: Demo) -> Mapping[str, Any]:
     """The overlays of the first cluster that has any: those of the others show the same photographs."""
     record = next((record for record in demo.records if record.overlays), None)
     if record is None:
-        return {"pictures": [], "drawn": 0, "drawn_by": "", "detections": {}, "credits": []}
+        return {"pictures": [], "drawn": 0, "drawn_by": "", "detections": {}, "credits": [], "known": {}}
     pictures = load_pictures(demo.folder, record.overlays)
+    known = sorted((demo.folder / KNOWN).glob("*.png"))
+    truth = load_pictures(demo.folder, [str(path.relative_to(demo.folder)) for path in known], KNOWN_BUDGET)
     return {
         "pictures": pictures,
         "drawn": len(record.overlays),
         "drawn_by": record.cluster,
         "detections": _detections(record, pictures),
+        "known": {f"{FOLDER}/{picture.image}.jpg": picture for picture in truth},
         "credits": [
             (image, demo.summary.credits[image])
             for image in sorted({image_of(Path(path)) for path in record.overlays})

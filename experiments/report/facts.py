@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cluster_app.contract.result import PHASES
 from cluster_app.contract.rows import STATUSES
+from experiments.known_objects import FOUND_SCORE
 from experiments.report.records import Record, Summary
 from experiments.report.text import (
     count_text,
@@ -107,6 +108,11 @@ def agreement(records: Sequence[Record]) -> list[str]:
     if len(records) == 1:
         return ["There is one cluster to look at, so nothing to compare."]
     return [_agreement(record) for record in records if record.agreement is not None] or [_NOT_COMPARED]
+
+
+def scenes(records: Sequence[Record]) -> list[str]:
+    """How many of the objects that are known to be there each cluster found; clusters with the same stand together."""
+    return [f"{names}: {text}" for names, text in _together(_scenes(one) for one in records if one.scenes)]
 
 
 def phase_table(records: Sequence[Record]) -> list[PhaseRow]:
@@ -227,6 +233,17 @@ def _largest(record: Record) -> str:
     phase = max(PARTS, key=record.seconds)
     share = percent_text(record.seconds(phase) / total) if total else "all"
     return f"{phase} on {record.cluster} ({share} of {seconds_text(total)})"
+
+
+def _scenes(record: Record) -> tuple[str, str]:
+    known = record.scenes
+    assert known is not None
+    overlap = f", with a mean mask IoU of {known.mean_iou:.2f}" if known.mean_iou is not None else ""
+    mistaken = f"{count_text(known.wrong, 'further detection')} with a score of {FOUND_SCORE} or more"
+    where = count_text(known.scenes, "synthetic scene")
+    return record.cluster, (
+        f"{known.found} of the {known.objects} objects in {where} found{overlap}; {mistaken} matched none"
+    )
 
 
 def _agreement(record: Record) -> str:

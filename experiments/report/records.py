@@ -150,6 +150,16 @@ class Agreement(Part):
         return self
 
 
+class Scenes(Part):
+    """What became of the objects of the synthetic scenes; see experiments.scenes.Found."""
+
+    scenes: int = Field(ge=1)
+    objects: int = Field(ge=1)
+    found: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    mean_iou: float | None
+
+
 class Source(Part):
     sha256: str
 
@@ -202,6 +212,7 @@ class Record(Part):
     overlays: list[str]
     model_manifest: Manifest
     agreement: Agreement | None = None
+    scenes: Scenes | None = None
 
     @model_validator(mode="after")
     def _adds_up(self) -> Record:

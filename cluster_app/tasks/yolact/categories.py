@@ -1,6 +1,12 @@
-"""COCO's 80 object categories in the order of YOLACT's classes (class 0 here is class 1 of its scores)."""
+"""What a model's classes are called: COCO's 80 categories, or those that its manifest names.
+
+Both are in the order of the network's scores without the background: entry 0 is score 1.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 CATEGORIES: tuple[tuple[int, str], ...] = (
     (1, "person"), (2, "bicycle"), (3, "car"), (4, "motorcycle"), (5, "airplane"),
@@ -23,3 +29,27 @@ CATEGORIES: tuple[tuple[int, str], ...] = (
 
 CATEGORY_IDS: tuple[int, ...] = tuple(category_id for category_id, _ in CATEGORIES)
 NAMES_BY_ID: dict[int, str] = dict(CATEGORIES)
+
+
+def category_ids(classes: int) -> tuple[int, ...]:
+    """Category ids in the order of the scores, for a network with so many outputs a prior, background included.
+
+    81 outputs are COCO's 80 categories with COCO's ids; any other number C has the ids 1 to C - 1.
+    """
+    return CATEGORY_IDS if classes == len(CATEGORY_IDS) + 1 else tuple(range(1, classes))
+
+
+def names_of(manifest: Mapping[str, Any]) -> dict[int, str]:
+    """Names by category id, as a model's manifest lists them under `categories`; COCO's if it lists none.
+
+    Raises ValueError if the list is not one of {"id": int, "name": str}.
+    """
+    listed = manifest.get("categories")
+    if listed is None:
+        return NAMES_BY_ID
+    try:
+        return {int(one["id"]): str(one["name"]) for one in listed}
+    except (TypeError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"manifest: categories is {listed!r}; expected a list of {{'id': number, 'name': text}}"
+        ) from error

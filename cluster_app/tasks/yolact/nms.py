@@ -30,14 +30,14 @@ def select(conf: Floats, boxes: Floats, config: YolactConfig, options: Postproce
     """
     foreground = conf[:, 1:]
     candidates = np.flatnonzero(foreground.max(axis=1) > options.score_threshold)
+    candidate_boxes, by_class = boxes[candidates], np.ascontiguousarray(foreground[candidates].T)
     found: list[Selection] = []
-    for class_index in range(foreground.shape[1] if len(candidates) else 0):
-        scores = foreground[candidates, class_index]
+    for class_index, scores in enumerate(by_class if len(candidates) else ()):
         if options.nms == "fast":
-            kept = fast_nms(boxes[candidates], scores, config.nms_iou, config.nms_top_k)
+            kept = fast_nms(candidate_boxes, scores, config.nms_iou, config.nms_top_k)
         else:
             over = np.flatnonzero(scores > options.score_threshold)
-            kept = over[traditional_nms(boxes[candidates[over]], scores[over], config.nms_iou)]
+            kept = over[traditional_nms(candidate_boxes[over], scores[over], config.nms_iou)]
         found.append(Selection(candidates[kept], np.full(len(kept), class_index, np.int64), scores[kept]))
     return _best(found, options.top_k)
 
@@ -70,12 +70,18 @@ def iou_matrix(first: Floats, second: Floats) -> Floats:
 
     Boxes without area overlap with nothing: their IoU is 0, not 0 / 0.
     """
-    low = np.maximum(first[:, None, :2], second[None, :, :2])
-    high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared: Floats = np.clip(high - low, 0, None).prod(axis=2)
+    shared = _shared_length(first, second, 0) * _shared_length(first, second, 1)
     union = _area(first)[:, None] + _area(second)[None, :] - shared
     iou: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return iou
+
+
+def _shared_length(first: Floats, second: Floats, axis: int) -> Floats:
+    """How far each of the first boxes overlaps with each of the second along x (axis 0) or y (1), as (n, m)."""
+    low = np.maximum.outer(first[:, axis], second[:, axis])
+    high = np.minimum.outer(first[:, axis + 2], second[:, axis + 2])
+    shared: Floats = np.maximum(high - low, 0)
+    return shared
 
 
 def _area(boxes: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -18,11 +18,11 @@ _OPACITY = 0.45
 _GOLDEN_RATIO = 0.618
 
 
-def draw(image: Bytes, detections: Sequence[Detection]) -> Bytes:
+def draw(image: Bytes, detections: Sequence[Detection], names: Mapping[int, str] = NAMES_BY_ID) -> Bytes:
     """A copy of the (H, W, 3) uint8 BGR image with masks, boxes, class names and scores of the best 15.
 
-    The best detection is drawn last, so that it stays visible. Raises ValueError if a mask's size
-    is not the image's, as when detections of another image are passed.
+    The best detection is drawn last, so that it stays visible. A category that names lacks is written as its
+    number. Raises ValueError if a mask's size is not the image's, as when detections of another image are passed.
     """
     canvas = image.copy()
     best = sorted(detections, key=lambda found: found.score)[-MOST_DRAWN:]
@@ -31,11 +31,11 @@ def draw(image: Bytes, detections: Sequence[Detection]) -> Bytes:
             raise ValueError(
                 f"mask of size {list(detection.segmentation['size'])} on an image of size {list(image.shape[:2])}"
             )
-        _draw_one(canvas, detection)
+        _draw_one(canvas, detection, names)
     return canvas
 
 
-def _draw_one(canvas: Bytes, detection: Detection) -> None:
+def _draw_one(canvas: Bytes, detection: Detection, names: Mapping[int, str]) -> None:
     colour = colour_of(detection.category_id)
     inside = rle.decode(detection.segmentation).astype(bool)
     blended = canvas[inside] * (1 - _OPACITY) + np.array(colour) * _OPACITY
@@ -43,7 +43,8 @@ def _draw_one(canvas: Bytes, detection: Detection) -> None:
     x, y, width, height = (int(value) for value in detection.bbox)
     thickness = max(1, round(min(canvas.shape[:2]) / 300))
     cv2.rectangle(canvas, (x, y), (x + width - 1, y + height - 1), colour, thickness)
-    _label(canvas, f"{NAMES_BY_ID[detection.category_id]} {detection.score:.2f}", x, y, colour)
+    name = names.get(detection.category_id, str(detection.category_id))
+    _label(canvas, f"{name} {detection.score:.2f}", x, y, colour)
 
 
 def _label(canvas: Bytes, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:

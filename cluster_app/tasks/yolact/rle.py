@@ -60,20 +60,30 @@ def run_lengths(mask: Bytes) -> Counts:
     return np.concatenate([[0], runs]) if pixels[0] else runs
 
 
+def padded(runs: Counts, before: int, after: int) -> Counts:
+    """Run lengths with `before` zeros set in front of the mask and `after` behind it."""
+    whole = runs if len(runs) else np.zeros(1, np.int64)
+    if after and len(whole) % 2 == 0:
+        whole = np.append(whole, 0)
+    whole = whole.copy()
+    whole[0] += before
+    whole[-1] += after
+    return whole
+
+
 def compress(counts: Counts) -> str:
     """Run lengths (n,) -> COCO's string."""
     numbers = counts.astype(np.int64)
     numbers[3:] -= counts[1:-2]
-    shifts = _GROUP_BITS * np.arange(_MAX_GROUPS)
-    groups = (numbers[:, None] >> shifts) & (_MORE - 1)
-    rest = numbers[:, None] >> (shifts + _GROUP_BITS)
     # A number ends with the group whose sign bit already says what all higher bits are.
-    ends = np.where(groups & _SIGN, rest == -1, rest == 0)
-    length = ends.argmax(axis=1)[:, None]
-    position = np.arange(_MAX_GROUPS)[None, :]
-    characters = groups + np.where(position < length, _MORE, 0) + _OFFSET
-    text: str = characters[position <= length].astype(np.uint8).tobytes().decode("ascii")
-    return text
+    without_sign = numbers ^ (numbers >> 63)
+    groups = int(without_sign.max(initial=0)).bit_length() // _GROUP_BITS + 1
+    shifts = _GROUP_BITS * np.arange(groups)
+    more = (without_sign[:, None] >> (shifts + _GROUP_BITS - 1)) > 0
+    characters = ((numbers[:, None] >> shifts) & (_MORE - 1)).astype(np.uint8) + _MORE * more.view(np.uint8) + _OFFSET
+    kept = np.ones_like(more)
+    kept[:, 1:] = more[:, :-1]
+    return characters[kept].tobytes().decode("ascii")
 
 
 def decompress(text: str) -> Counts:

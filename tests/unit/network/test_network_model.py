@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from cluster_app.network.configurations import CONFIGURATIONS, configuration
 from cluster_app.network.model import Yolact
 from cluster_app.tasks.yolact import YolactConfig
+from cluster_app.tasks.yolact.priors import make_priors
 
 
 def parameters(module: nn.Module) -> int:
@@ -47,13 +49,63 @@ def test_state_has_the_published_names() -> None:
 
 
 def test_r101_has_more_blocks_in_its_third_stage() -> None:
-    model = Yolact(YolactConfig(), "r101")
+    model = Yolact(CONFIGURATIONS["r101"])
     assert [len(stage) for stage in model.backbone.layers] == [3, 4, 23, 3]
+    # 17 bottlenecks more in the stage of 1,024 channels: three convolutions, and three batch norms of five values.
+    assert len(model.state_dict()) == 354 + 17 * 18
+    bottleneck = 1024 * 256 + 9 * 256 * 256 + 256 * 1024 + 2 * (256 + 256 + 1024)
+    assert parameters(model) == 31_164_943 + 17 * bottleneck
 
 
-@pytest.mark.parametrize("size", [64, 138, 165, 192, 201])
-def test_outputs_have_the_shapes_that_the_configuration_says(size: int) -> None:
-    config = YolactConfig(image_size=size)
+def test_small_is_small_and_has_every_part() -> None:
+    model = Yolact(CONFIGURATIONS["small"])
+    assert parameters(model) <= 5_000_000
+    assert 2 * sum(value.numel() for value in model.state_dict().values()) < 12e6  # bytes, as FP16
+    prefixes = {name.split(".")[0] for name in model.state_dict()}
+    assert prefixes == {name.split(".")[0] for name in Yolact(YolactConfig()).state_dict()}
+
+
+def test_small_begins_a_level_finer() -> None:
+    config = CONFIGURATIONS["small"]
+    assert config.feature_sizes == (48, 24, 12, 6, 3)
+    assert config.proto_size == 96
+    assert config.scales == config.base_scales
+    assert config.prior_count == 3 * (48**2 + 24**2 + 12**2 + 6**2 + 3**2)
+    assert make_priors(config).shape == (config.prior_count, 4)
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
+def test_unpublished_input_sizes_scale_the_priors(name: str) -> None:
+    config = CONFIGURATIONS[name]
+    double = configuration(name, 2 * config.image_size)
+    assert all(abs(b - 2 * a) <= 1 for a, b in zip(config.scales, double.scales, strict=True))
+    assert configuration(name) == config
+
+
+def test_unknown_configurations_and_levels_are_refused() -> None:
+    with pytest.raises(ValueError, match="configuration is 'r18'; allowed: r50, r101, small"):
+        configuration("r18")
+    with pytest.raises(ValueError, match="image_size is 32; allowed: 64 to 1400"):
+        configuration("small", 32)
+    with pytest.raises(ValueError, match="first_level is 4; allowed: 2, 3"):
+        YolactConfig(first_level=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("r50", 64),
+        ("r50", 138),
+        ("r50", 165),
+        ("r50", 201),
+        ("r101", 96),
+        ("small", 64),
+        ("small", 192),
+        ("small", 251),
+    ],
+)
+def test_outputs_have_the_shapes_that_the_configuration_says(name: str, size: int) -> None:
+    config = configuration(name, size)
     model = Yolact(config).eval()
     image = torch.randn(1, 3, size, size)
     levels = model.fpn(model.backbone(image))

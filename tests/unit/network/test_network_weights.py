@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from cluster_app.network.calibrate import FEWEST, MOST, calibrate_background
+from cluster_app.network.configurations import configuration
 from cluster_app.network.model import Yolact
 from cluster_app.network.photos import read_photos
 from cluster_app.network.seeded import CALIBRATION_SIZE, seeded_network
@@ -92,7 +93,7 @@ def test_names_what_does_not_fit(state: State, tmp_path: Path, change: Callable[
 def test_refuses_another_backbones_weights(state: State, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "weights.pth")
     with pytest.raises(ValueError, match=r"missing \(backbone\.layers\.2\.6\.conv1\.weight.* and \d+ more\)"):
-        load_weights(Yolact(CONFIG, "r101"), tmp_path / "weights.pth")
+        load_weights(Yolact(configuration("r101", 64)), tmp_path / "weights.pth")
 
 
 def test_refuses_files_that_hold_no_weights(tmp_path: Path) -> None:

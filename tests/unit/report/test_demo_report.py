@@ -11,6 +11,7 @@ from pathlib import Path
 import demo_folder
 import pytest
 from demo_folder import Json
+from PIL import Image
 
 from experiments.errors import UserError
 from experiments.report.demo import write_report
@@ -123,6 +124,21 @@ def test_agreement_counts_the_pairs(page: Page, tmp_path: Path):
         records[2]["agreement"] |= {"statuses": 2, "pairs": 0, "least_iou": None, "largest_score_difference": None}
 
     assert f"2 images differ in status; 0 of {total:,} detections match one to one." in page_with(tmp_path, change).text
+
+
+def test_known_objects_are_counted_and_shown(tmp_path: Path):
+    def change(records: list[Json], _: Json) -> None:
+        for record, found in zip(records, (37, 37, 36), strict=True):
+            record["scenes"] = {"scenes": 8, "objects": 41, "found": found, "wrong": 3, "mean_iou": 0.8612}
+            record["overlays"] = [f"{record['cluster']}/overlays/scenes%2F000001.jpg.png"]
+
+    (tmp_path / "known").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "known" / "000001.png")
+    page = page_with(tmp_path, change)
+    assert "standalone and heterogeneous: 37 of the 41 objects in 8 synthetic scenes found" in page.text
+    assert "with a mean mask IoU of 0.86; 3 further detections with a score of 0.3 or more matched none" in page.text
+    assert "yarn: 36 of the 41 objects" in page.text
+    assert "scenes/000001.jpg: what is there" in page.text
 
 
 def test_seeded_weights_are_said_to_mean_nothing(page: Page, tmp_path: Path):

@@ -10,6 +10,7 @@ import pytest
 
 from cluster_app.tasks import Detection, PostprocessOptions, Task
 from cluster_app.tasks.yolact import YolactConfig, YolactTask, rle
+from cluster_app.tasks.yolact.categories import names_of
 from cluster_app.tasks.yolact.overlay import MOST_DRAWN, colour_of, draw
 from cluster_app.tasks.yolact.priors import make_priors
 
@@ -73,6 +74,14 @@ def test_every_class_of_a_found_prior_is_returned_up_to_top_k() -> None:
     assert len(run(outputs, nms="traditional")) == 2
 
 
+@pytest.mark.parametrize(("classes", "class_index", "category_id"), [(81, 79, 90), (7, 5, 6), (2, 0, 1), (80, 78, 79)])
+def test_category_ids_are_cocos_or_counted_from_1(classes: int, class_index: int, category_id: int) -> None:
+    outputs = outputs_with({3: (class_index, 0.9)})
+    outputs["conf"] = outputs["conf"][:, :, :classes]
+    (found,) = over(run(outputs))
+    assert found.category_id == category_id
+
+
 def test_nothing_over_the_threshold_gives_no_detection() -> None:
     assert run(outputs_with({})) == []
     assert run(outputs_with({7: (3, 0.04)})) == []
@@ -118,7 +127,7 @@ def _with(outputs: Outputs, name: str, array: np.ndarray) -> Outputs:
     ("spoil", "message"),
     [
         (lambda o: _without(o, "proto"), "output 'proto' is missing; there are: conf, loc, mask"),
-        (lambda o: _with(o, "conf", o["conf"][:, :, :80]), "output 'conf' has shape"),
+        (lambda o: _with(o, "conf", o["conf"][:, :, :1]), "output 'conf' has shape"),
         (lambda o: _with(o, "loc", o["loc"][..., :3]), "output 'loc' has shape"),
         (lambda o: _with(o, "loc", o["loc"][0, 0]), "output 'loc' has shape"),
         (lambda o: _with(o, "proto", np.repeat(o["proto"], 2, axis=0)), "output 'proto' has shape"),
@@ -146,6 +155,24 @@ def test_overlay_draws_on_a_copy_in_the_categorys_colour() -> None:
     assert not image.any()
     assert drawn[30, 59].tolist() == list(colour_of(17))  # the box's edge
     assert drawn[30, 30].tolist() == [int(value * 0.45) for value in colour_of(17)]
+
+
+def test_overlay_writes_the_names_that_it_is_given() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    mask = np.zeros((200, 300), np.uint8)
+    found = Detection(3, 0.9, (20.0, 100.0, 50.0, 50.0), rle.encode(mask))
+    coco, own = YolactTask().draw(image, [found]), YolactTask(names={3: "cross"}).draw(image, [found])
+    numbered = YolactTask(names={}).draw(image, [found])
+    assert (coco != own).any()
+    assert (numbered != own).any()
+    np.testing.assert_array_equal(own, draw(image, [found], {3: "cross"}))
+
+
+def test_names_come_from_the_manifest_where_it_has_them() -> None:
+    assert names_of({"categories": [{"id": 1, "name": "star"}]}) == {1: "star"}
+    assert names_of({})[90] == "toothbrush"
+    with pytest.raises(ValueError, match="categories is 3; expected a list"):
+        names_of({"categories": 3})
 
 
 def test_overlay_draws_the_best_on_top() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster_app.tasks.yolact import masks
-from cluster_app.tasks.yolact.rle import run_lengths
+from cluster_app.tasks.yolact import masks, rle
 
 
 def test_assemble_is_the_sigmoid_of_the_weighted_prototypes() -> None:
@@ -58,9 +57,31 @@ def test_to_original_comes_in_the_order_that_rle_reads() -> None:
     mask = masks.to_original(np.eye(8, dtype=np.float32), 300, 200, 0.5)
     assert mask.flags.f_contiguous
     assert np.shares_memory(mask.ravel(order="F"), mask)
-    assert run_lengths(mask).sum() == 300 * 200
+    assert rle.run_lengths(mask).sum() == 300 * 200
 
 
 def test_pixel_boxes_are_clipped_and_truncated() -> None:
     boxes = np.array([[0.1999, 0.2, 0.5999, 1.4], [-0.3, -0.2, 0.55, 0.5], [0.6, 0.5, 0.2, 0.4]], np.float32)
     assert masks.pixel_boxes(boxes, 50, 100).tolist() == [[19, 10, 59, 50], [0, 0, 55, 25], [20, 20, 60, 25]]
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 451), (13, 11), (5, 700), (640, 2), (1, 1)])
+def test_encode_is_the_published_steps_in_one_go(height: int, width: int) -> None:
+    rng = np.random.default_rng(4)
+    proto = rng.standard_normal((13, 11, 4)).astype(np.float32)
+    coefficients = rng.standard_normal((60, 4)).astype(np.float32)
+    boxes = rng.uniform(-0.4, 1.4, (60, 4)).astype(np.float32)
+    boxes[0], boxes[1], boxes[2] = (0, 0, 1, 1), (1.5, 1.5, 1.9, 1.9), (-0.9, -0.9, -0.5, -0.5)
+    coefficients[3] = 0  # 0.5 everywhere, which is not over the threshold
+    soft = masks.crop(masks.assemble(proto, coefficients), boxes)
+    expected = [rle.encode(masks.to_original(one, height, width, 0.5)) for one in soft]
+    assert list(masks.encode(proto, coefficients, boxes, height, width, 0.5)) == expected
+    assert {rle.area(one) > 0 for one in expected} == {True, False}
+
+
+def test_encode_of_masks_that_reach_the_last_pixel() -> None:
+    proto, coefficients = np.full((4, 4, 1), 9.0, np.float32), np.ones((2, 1), np.float32)
+    boxes = np.array([[0, 0, 1, 1], [0.75, 0, 1, 1]], np.float32)
+    whole, right = (rle.decode(one) for one in masks.encode(proto, coefficients, boxes, 8, 8, 0.5))
+    assert whole.all()
+    assert right.sum(axis=0).tolist() == [0, 0, 0, 0, 8, 8, 8, 8]  # grown by one cell, half of whose edge fades

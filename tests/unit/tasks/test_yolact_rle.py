@@ -75,3 +75,19 @@ def test_agrees_with_cocos_own_code() -> None:
         ours = rle.encode(mask)
         assert ours["counts"] == coco.encode(mask)["counts"].decode("ascii")
         np.testing.assert_array_equal(coco.decode(ours), mask)
+
+
+@pytest.mark.parametrize(
+    ("runs", "before", "after", "whole"),
+    [
+        ([2, 3, 1], 5, 4, [7, 3, 5]),
+        ([0, 3], 0, 4, [0, 3, 4]),
+        ([0, 3], 5, 0, [5, 3]),
+        ([], 0, 6, [6]),
+        ([6], 3, 1, [10]),
+    ],
+)
+def test_padded_runs_are_those_of_the_wider_mask(runs: list[int], before: int, after: int, whole: list[int]) -> None:
+    given = np.array(runs, np.int64)
+    assert rle.padded(given, before, after).tolist() == whole
+    assert given.tolist() == runs

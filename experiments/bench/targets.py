@@ -1,0 +1,54 @@
+"""What the figures must reach: one table. Met or missed is computed from it, never typed."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from experiments.bench.types import Figure
+
+_HOLDS = {"at least": operator.ge, "at most": operator.le}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bound on a figure of a group."""
+
+    group: str
+    relation: Literal["at least", "at most"]
+    bound: float
+
+    def met_by(self, value: float) -> bool:
+        return bool(_HOLDS[self.relation](value, self.bound))
+
+    def __str__(self) -> str:
+        return f"{self.relation} {self.bound:g}"
+
+
+TARGETS: Mapping[str, Target] = MappingProxyType(
+    {
+        "model_openvino_over_torch": Target("model", "at least", 1.2),
+        "model_int8_over_f32": Target("model", "at least", 3.5),
+        "model_int8_ap_fraction": Target("model", "at least", 0.99),
+        "model_f16_ap_difference": Target("model", "at most", 0.002),
+        "model_mask_ap": Target("model", "at least", 0.55),
+        "model_postprocess_fraction": Target("model", "at most", 0.04),
+        "model_preprocess_fraction": Target("model", "at most", 0.02),
+        "model_convert_seconds": Target("model", "at most", 180),
+        "model_int8_convert_seconds": Target("model", "at most", 600),
+    }
+)
+
+
+def verdict(figure: Figure) -> str:
+    """Met or missed, with a remark where the interval reaches to the other side of the bound; "" without a target."""
+    target = TARGETS.get(figure.name)
+    if target is None:
+        return ""
+    met = target.met_by(figure.value)
+    ends = [end for end in (figure.low, figure.high) if end is not None]
+    clear = all(target.met_by(end) == met for end in ends)
+    return ("met" if met else "missed") + ("" if clear else ", within the interval")
