@@ -37,7 +37,7 @@ def select(conf: Floats, boxes: Floats, config: YolactConfig, options: Postproce
             kept = fast_nms(candidate_boxes, scores, config.nms_iou, config.nms_top_k)
         else:
             over = np.flatnonzero(scores > options.score_threshold)
-            kept = over[traditional_nms(candidate_boxes[over], scores[over], config.nms_iou)]
+            kept = over[traditional_nms(candidate_boxes[over] * config.image_size, scores[over], config.nms_iou)]
         found.append(Selection(candidates[kept], np.full(len(kept), class_index, np.int64), scores[kept]))
     return _best(found, options.top_k)
 
@@ -55,13 +55,18 @@ def fast_nms(boxes: Floats, scores: Floats, iou_threshold: float, top_k: int) ->
 
 
 def traditional_nms(boxes: Floats, scores: Floats, iou_threshold: float) -> Indices:
-    """Greedy suppression: as `fast_nms`, but only survivors suppress. Without a limit per class."""
+    """Greedy suppression: as `fast_nms`, but only survivors suppress. Without a limit per class.
+
+    boxes: in pixels of the network's input. As in the published code, a box reaches one pixel further than its right
+    and lower edge say, and an IoU of exactly the threshold suppresses.
+    """
+    boxes = boxes + np.array([0, 0, 1, 1], np.float32)
     remaining = np.argsort(-scores, kind="stable")
     kept: list[int] = []
     while len(remaining):
         best, rest = remaining[0], remaining[1:]
         kept.append(int(best))
-        remaining = rest[iou_matrix(boxes[best : best + 1], boxes[rest])[0] <= iou_threshold]
+        remaining = rest[iou_matrix(boxes[best : best + 1], boxes[rest])[0] < iou_threshold]
     return np.array(kept, np.int64)
 
 

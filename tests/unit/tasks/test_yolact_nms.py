@@ -28,7 +28,7 @@ def test_fast_nms_lets_a_suppressed_box_suppress() -> None:
 
 
 def test_traditional_nms_does_not() -> None:
-    assert traditional_nms(CHAIN, FALLING, 0.5).tolist() == [0, 2]
+    assert traditional_nms(CHAIN * 100, FALLING, 0.5).tolist() == [0, 2]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
@@ -37,7 +37,7 @@ def test_survivors_come_by_falling_score_whatever_the_input_order(order: tuple[i
     index = np.array(order)
     best_first = np.argsort(index).tolist()
     assert fast_nms(boxes[index], FALLING[index], 0.5, 200).tolist() == best_first
-    assert traditional_nms(boxes[index], FALLING[index], 0.5).tolist() == best_first
+    assert traditional_nms(boxes[index] * 100, FALLING[index], 0.5).tolist() == best_first
 
 
 def test_fast_nms_looks_at_the_best_of_a_class_only() -> None:
@@ -50,6 +50,13 @@ def test_an_overlap_of_exactly_the_threshold_survives() -> None:
     boxes = np.array([[0, 0, 2, 1], [0, 0, 1, 1]], np.float32)
     assert iou_matrix(boxes, boxes)[0, 1] == 0.5
     assert fast_nms(boxes, FALLING[:2], 0.5, 200).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("right", "kept"), [(8, [0, 1]), (9, [0])])
+def test_traditional_nms_counts_pixels_and_suppresses_at_the_threshold(right: int, kept: list[int]) -> None:
+    """Boxes from pixel 0 to pixel 19 and to `right`, ends included: 20 columns, of which 9 or 10 are shared."""
+    boxes = np.array([[0, 0, 19, 9], [0, 0, right, 9]], np.float32)
+    assert traditional_nms(boxes, FALLING[:2], 0.5).tolist() == kept
 
 
 def _select(conf: list[list[float]], boxes: np.ndarray, **options: object) -> list[tuple[int, int, float]]:
