@@ -9,7 +9,7 @@ BARE := $(shell docker image inspect clusterbed/spark:paper >/dev/null 2>&1 && e
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: CLUSTER=$(CLUSTER) IMAGES=folder WEIGHTS=file.pth"
+	@echo "  Variables: CLUSTER=$(CLUSTER) IMAGES=folder WEIGHTS=file.pth GROUP=model"
 
 setup: ## Install and start what is missing: engine, plugins, .venv
 	@docker/host/engine.sh
@@ -24,8 +24,17 @@ demo: ## The paper's job on three clusters, with a report: results/demo/report.h
 	@$(MAKE) --no-print-directory images
 	@$(PYTHON) -m experiments.demo
 
-model: images ## Build the models (WEIGHTS=path.pth takes official YOLACT weights)
-	@$(PYTHON) -m experiments.cli.app model $(if $(WEIGHTS),--weights "$(WEIGHTS)")
+model: images ## Build the models (WEIGHTS=path.pth takes official YOLACT weights, CONFIGURATION=r101)
+	@$(PYTHON) -m experiments.cli.app model $(if $(WEIGHTS),--weights "$(WEIGHTS)") $(if $(CONFIGURATION),--configuration "$(CONFIGURATION)")
+
+train: images ## Train the model that ships; goes on where it was interrupted
+	@$(PYTHON) -m experiments.training
+
+netron: images ## A model's graph in the browser (MODEL=file, PORT=number)
+	@$(PYTHON) -m experiments.cli.app netron $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
+
+bench: images ## The performance figures of a group (GROUP=model, or all)
+	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh)
 
 cluster-up: images ## Start a cluster (CLUSTER=name, or a path to a TOML of yours)
 	@$(CLUSTERBED) up "$(CLUSTER)"
@@ -59,8 +68,8 @@ distclean: clean ## The same, and the project's images, its build cache and .ven
 	@docker image ls -q 'clusterbed/*' 2>/dev/null | sort -u | xargs -r docker image rm -f >/dev/null
 	@rm -rf .venv .clusterbed
 
-train netron matrix reproduce report bench soak: ## Not built yet
+matrix reproduce report soak: ## Not built yet
 	@echo "make $@: not built yet; see make help" >&2; exit 2
 
-.PHONY: help setup images demo model cluster-up cluster-down cluster-status test test-unit lint clean distclean \
-	train netron matrix reproduce report bench soak
+.PHONY: help setup images demo model train netron bench cluster-up cluster-down cluster-status test test-unit lint \
+	clean distclean matrix reproduce report soak
