@@ -97,7 +97,8 @@ def _weights() -> Path | None:
 
 
 def _inputs(folder: Path) -> Inputs:
-    """The user's images or weights, or else ours: photographs and scenes, with the model that knows the scenes.
+    """The user's images or weights, or else ours: photographs and scenes, with the model that knows the scenes, or
+    photographs alone while this checkout has no trained model.
 
     The user's images without weights are run through YOLACT with seeded ones: the work is that of the published
     network, the masks mean nothing.
@@ -105,7 +106,7 @@ def _inputs(folder: Path) -> Inputs:
     own, weights, known = os.environ.get("IMAGES"), _weights(), None
     photographs = Path(own).resolve() if own else folder / "photographs"
     files = check_user_folder(photographs) if own else collect(photographs)
-    if own or weights:
+    if own or weights or not models.SHIPPED.is_file():
         size = models.PAPER_SIZE if weights else models.DEMO_SIZE
         model = models.build(weights, [size], progress)[size]
     else:

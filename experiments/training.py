@@ -57,6 +57,7 @@ def _in_container(photographs: Path) -> None:
     command = [
         *(DOCKER, "run", "--rm", "--init", "--name", CONTAINER, "--network", "none"),
         *("--label", f"{LABEL_CLUSTER}={ONCE}", "--stop-timeout", str(_GRACE)),
+        *("-e", "OMP_WAIT_POLICY=PASSIVE"),  # threads that wait leave the core to others
         *(*user, *volumes, images.tag("builder"), "python", "-m", "cluster_app.network.training", *arguments),
     ]
     _refuse_second()

@@ -22,8 +22,8 @@ LEAST_VISIBLE_SHARE = 0.3
 LEAST_VISIBLE_PIXELS = 50
 SIDES = (176, 336)  # of a scene, in pixels; height and width are drawn apart
 _SUBPIXELS = 4
-_OWN_TEXTURE = 0.35  # how often a class has its own pattern: shape tells it, texture helps
-_PHOTO_FILL, _PHOTO_BACKGROUND = 0.2, 0.5
+_OWN_TEXTURE = 0.85  # how often a class has its own pattern: texture tells it mostly, the outline always
+_PHOTO_FILL, _PHOTO_BACKGROUND = 0.05, 0.5
 
 Random = np.random.Generator
 

@@ -1,7 +1,7 @@
 """Synthetic scenes as a COCO folder: `python -m cluster_app.network.training.scenes --out DIR --photos DIR ...`.
 
 Writes DIR/images/NNNNNN.jpg and DIR/annotations.json (masks as compressed RLE). Scene i of a split follows from
-(seed, split, i) and the photographs alone. The two splits share neither random numbers nor photographs: the
+(seed, split, i), the photographs and the code alone. The two splits share neither random numbers nor photographs: the
 photographs are grouped by subject, and every third group serves the split val only.
 """
 
@@ -24,12 +24,14 @@ import cv2
 import numpy as np
 
 from cluster_app.network.photos import SUFFIXES
+from cluster_app.network.training import classes, composition, shapes, textures
 from cluster_app.network.training.classes import CATEGORIES
 from cluster_app.network.training.composition import LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE, Scene, compose
 from cluster_app.tasks import Bytes
 from cluster_app.tasks.yolact import rle
 
 SPLITS = ("train", "val")
+_CODE = (classes, composition, shapes, textures)  # what a scene looks like
 QUALITY = (55, 95)  # of the JPEG files
 FEWEST_GROUPS = 3
 MOST_SCENES = 999_999
@@ -67,6 +69,7 @@ def write(out: Path, photos: Path, split: str, count: int, seed: int) -> None:
         "count": count,
         "seed": seed,
         "photographs_sha256": _digest(paths),
+        "code_sha256": _digest([Path(module.__file__ or "") for module in _CODE]),
         "rule": f"objects with less than {LEAST_VISIBLE_SHARE} of their area or {LEAST_VISIBLE_PIXELS} pixels "
         "visible are not placed",
     }

@@ -64,7 +64,7 @@ class Training:
         """One step; returns the parts of the loss. Raises RuntimeError if it is not a number."""
         self.step += 1
         for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(self.settings, self.step, self.steps)
+            group["lr"] = group["scale"] * learning_rate(self.settings, self.step, self.steps)
         images = torch.from_numpy(batch.images).contiguous(memory_format=torch.channels_last)
         objects = [
             Objects(torch.from_numpy(one.boxes), torch.from_numpy(one.classes), torch.from_numpy(one.masks))

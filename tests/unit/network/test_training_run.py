@@ -15,7 +15,7 @@ import torch
 from cluster_app.network import configurations
 from cluster_app.network.model import Yolact
 from cluster_app.network.training import data, log, scenes, ship, state, train
-from cluster_app.network.training.recipe import Settings, learning_rate
+from cluster_app.network.training.recipe import UNNORMALISED_RATE, Settings, learning_rate, parameter_groups
 from cluster_app.network.weights import load_weights
 
 TINY = replace(
@@ -60,9 +60,9 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 def test_a_few_steps_lower_the_loss(folder: Path) -> None:
     torch.set_num_threads(1)
     images = data.read_folder(folder, 6)
-    training = train.Training(replace(SETTINGS, epochs=20, batch=8), images)
+    training = train.Training(replace(SETTINGS, epochs=40, batch=8, learning_rate=1e-2), images)
     (batch,) = data.batches(images, TINY, 8, seed=0, epoch=0)
-    losses = [sum(training.learn(batch).values()) for _ in range(20)]
+    losses = [sum(training.learn(batch).values()) for _ in range(40)]
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
 
 
@@ -157,6 +157,29 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[9] == max(rates) == 1.0
     assert rates[59] == pytest.approx(0.505)
     assert rates[-1] == pytest.approx(0.01)
+
+
+def test_a_training_begins_with_likely_outputs_and_live_prototypes(folder: Path) -> None:
+    """Prototypes that are 0 everywhere have no gradient, and never come back."""
+    model = train.Training(SETTINGS, data.read_folder(folder, 6)).model
+    images = torch.stack([torch.from_numpy(data.load(one, TINY, None)[0]) for one in data.read_folder(folder, 6)])
+    with torch.no_grad():
+        levels = model.fpn(model.backbone(images))
+        _, logits, coefficients, proto = model.predict(levels)
+        semantic = torch.sigmoid(model.semantic_seg_conv(levels[0]))
+    assert float(torch.softmax(logits, dim=2)[:, :, 0].mean()) == pytest.approx(0.75, abs=0.05)
+    assert float(semantic.mean()) == pytest.approx(0.02, abs=0.01)
+    assert float(torch.tanh(coefficients).abs().max()) < 0.9
+    assert float((proto > 0).float().mean()) > 0.5
+
+
+def test_every_parameter_is_learned_once() -> None:
+    model = Yolact(TINY)
+    groups = parameter_groups(model, 0.1)
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    assert {(group["weight_decay"], group["scale"]) for group in groups} == {
+        (decay, scale) for decay in (0.0, 0.1) for scale in (1.0, UNNORMALISED_RATE)
+    }
 
 
 def test_the_average_follows_the_weights() -> None:
