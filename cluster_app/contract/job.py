@@ -27,8 +27,6 @@ SCHEMES = ("file", "hdfs", "wasb")
 # Values of the interface that no code stands behind yet, by key; "scheme" holds those of URIs. A later issue that
 # builds one takes it out.
 NOT_YET: Mapping[str, tuple[Any, ...]] = {
-    "engine": ("fused",),
-    "if_exists": ("resume",),
     "post_processing": ("driver",),
     "reader": ("nnimagereader",),
     "scheme": ("wasb",),
@@ -97,7 +95,8 @@ class Job:
     """One job. Keys and meanings are the interface's; defaults are what a job file may leave out.
 
     image_size is the side of the network's square input in pixels; read_partitions and repartition are numbers of
-    Spark partitions, None leaves them as they come; batch_size is in images, overlays a number of pictures.
+    Spark partitions, None leaves them as they come; batch_size and slice_images are in images, overlays is a number of
+    pictures. A slice's rows are kept together; None leaves its size to the engine.
     """
 
     input: str = key(_uri("file:/srv/in/photos"))
@@ -120,6 +119,7 @@ class Job:
     mask_threshold: float = key(number(0, 1), 0.5)
     top_k: int = key(whole(1, 100), 100)
     overlays: int = key(whole(0), 0)
+    slice_images: int | None = key(optional(whole(1, 64)), None)
 
     def to_json(self) -> str:
         """The job file's text."""
@@ -132,7 +132,7 @@ def parse_job(source: str | dict[str, Any], where: str) -> Job:
     Raises ContractError with all problems.
     """
     job = read_document(Job, source, where, SCHEMA)
-    problems = _overlaps(job)
+    problems = [*_overlaps(job), *_of_another_engine(job)]
     if problems:
         raise ContractError([f"{where}: {problem}" for problem in problems])
     return job
@@ -153,6 +153,18 @@ def _overlaps(job: Job) -> list[str]:
             f"output = {shown(job.output)}: lies in input ({shown(job.input)}) and would be read; name another folder"
         )
     return problems
+
+
+def _of_another_engine(job: Job) -> list[str]:
+    """What the fused engine has not: its stages are one, and it infers image by image."""
+    if job.engine != "fused":
+        return []
+    wanted = {"batch_size": 1, "reader": "spark", "timing": "materialised", "post_processing": "executors"}
+    return [
+        f'{name} = {shown(getattr(job, name))}: the engine "fused" has {shown(value)} only; give that, or leave it out'
+        for name, value in wanted.items()
+        if getattr(job, name) != value
+    ]
 
 
 def _place(uri: str) -> tuple[str, ...]:

@@ -24,13 +24,16 @@ from cluster_app.contract.checks import (
 SCHEMA = 1
 # In the order they happen; total is the wall time of the whole job, start to commit.
 PHASES = ("start", "inventory", "read", "preprocess", "predict", "postprocess", "commit", "total")
+# Those of the fused engine: in `segment` a file is read, decoded, segmented, and its row made.
+FUSED_PHASES = ("start", "inventory", "segment", "commit", "total")
+PHASES_OF = {"bigdl": PHASES, "fused": FUSED_PHASES}
 
 
 @dataclass(frozen=True)
 class Phase:
     """A timed part of a job, in seconds of wall time on the driver."""
 
-    name: str = key(one_of(*PHASES))
+    name: str = key(one_of(*dict.fromkeys((*PHASES, *FUSED_PHASES))))
     seconds: float = key(number(0))
 
 
@@ -75,8 +78,54 @@ class ExecutorShare:
 
 
 @dataclass(frozen=True)
+class WorkerShare:
+    """What a host's Python workers did, added up over its processes and their tasks; times in seconds.
+
+    seconds: from the beginning of a task to its end; load and compile: of the model, compiles how often;
+    peak_memory_mb: the resident set, in MB (10^6 bytes), of the largest process.
+    """
+
+    host: str = key(TEXT)
+    processes: int = key(whole(1))
+    images: int = key(whole(0))
+    compiles: int = key(whole(0))
+    seconds: float = key(number(0))
+    load_seconds: float = key(number(0))
+    compile_seconds: float = key(number(0))
+    decode_seconds: float = key(number(0))
+    infer_seconds: float = key(number(0))
+    postprocess_seconds: float = key(number(0))
+    encode_seconds: float = key(number(0))
+    peak_memory_mb: float = key(number(0))
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What an engine ran with. threads and streams: of one compiled model; images_per_task: null where Spark decided;
+    slice_images: images of a slice; slices_in_flight: how many at once.
+    """
+
+    threads: int = key(whole(1))
+    streams: int = key(whole(1))
+    slice_images: int = key(whole(1, 64))
+    images_per_task: int | None = key(optional(whole(1)))
+    slices_in_flight: int = key(whole(1))
+
+
+@dataclass(frozen=True)
+class SliceCounts:
+    """Slices of the input, and how many of them were there from a session before this one."""
+
+    total: int = key(whole(0))
+    resumed: int = key(whole(0))
+
+
+@dataclass(frozen=True)
 class JobResult:
-    """One job's result. versions are by library; deviations and errors are sentences."""
+    """One job's result. versions are by library; deviations and errors are sentences.
+
+    What workers, phases and executors count is of this session; counts are of the whole output.
+    """
 
     engine: str = key(one_of("bigdl", "fused"))
     timing: str = key(one_of("materialised", "paper"))
@@ -89,6 +138,9 @@ class JobResult:
     versions: Mapping[str, str] = key(texts_by_name())
     deviations: tuple[str, ...] = key(many(TEXT))
     errors: tuple[str, ...] = key(many(TEXT))
+    workers: tuple[WorkerShare, ...] = key(many(record(WorkerShare)), ())
+    settings: EngineSettings | None = key(optional(record(EngineSettings)), None)  # noqa: RUF009 (a field, as above)
+    slices: SliceCounts | None = key(optional(record(SliceCounts)), None)  # noqa: RUF009 (a field, as above)
 
     def to_json(self) -> str:
         """The text of job-result.json."""
@@ -113,10 +165,15 @@ def parse_result(source: str | dict[str, Any], where: str) -> JobResult:
 
 def _phase_problems(result: JobResult) -> list[str]:
     names = [phase.name for phase in result.phases]
+    own = PHASES_OF[result.engine]
     return [
         f'phases: "{name}" is given {names.count(name)} times; give each phase once'
-        for name in PHASES
+        for name in dict.fromkeys(names)
         if names.count(name) > 1
+    ] + [
+        f'phases: "{name}" is no phase of the engine "{result.engine}"; its phases: {", ".join(own)}'
+        for name in dict.fromkeys(names)
+        if name not in own
     ]
 
 
@@ -135,7 +192,7 @@ def _completeness_problems(result: JobResult) -> list[str]:
     """A job without errors ran to its end, so nothing may be missing from its result."""
     if result.errors:
         return []
-    missing = [f'phases: "{name}" is missing' for name in PHASES if result.seconds(name) is None]
+    missing = [f'phases: "{name}" is missing' for name in PHASES_OF[result.engine] if result.seconds(name) is None]
     if result.arithmetic.precision_compiled is None:
         missing.append("arithmetic.precision_compiled = null")
     if result.arithmetic.storage is None:

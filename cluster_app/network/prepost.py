@@ -1,7 +1,6 @@
 """The variants with preprocessing inside: a photograph as it was decoded goes in, of any size.
 
-OpenVINO's PrePostProcessor puts conversion to float, bilinear resize, normalisation and exchange of the channels in
-front of the network. Only these see a changing size; the network behind them keeps its static shapes.
+The steps are added by `cluster_app.pipeline.embedding`, as the fused engine adds them to a plain model.
 """
 
 from __future__ import annotations
@@ -10,33 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import openvino as ov
-from openvino.preprocess import PrePostProcessor, ResizeAlgorithm
 
 from cluster_app.backends.openvino_backend import settings
+from cluster_app.pipeline.embedding import embedded
 from cluster_app.tasks import Bytes, Floats
-from cluster_app.tasks.yolact.config import INPUT_NAME, MEAN_BGR, OUTPUT_NAMES, STD_BGR, YolactConfig
+from cluster_app.tasks.yolact.adapter import YolactTask
+from cluster_app.tasks.yolact.config import INPUT_NAME, OUTPUT_NAMES, YolactConfig
 
 
 def embed_preprocessing(source: Path, target: Path) -> None:
     """The IR `source` -> `target` with input (1, H, W, 3) uint8 BGR, H and W free, and the same outputs.
 
-    The steps are those of `preprocess`: float32 first, then the resize with half-pixel centres as OpenCV has it.
     Weights stay stored as they are; mean and deviation are float32, since FP16 would move the input by 1e-3.
     """
-    steps = PrePostProcessor(ov.Core().read_model(str(source)))
-    image = steps.input(INPUT_NAME)
-    image.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_spatial_dynamic_shape()
-    image.model().set_layout(ov.Layout("NCHW"))
-    (
-        image.preprocess()
-        .convert_element_type(ov.Type.f32)
-        .convert_layout(ov.Layout("NCHW"))
-        .resize(ResizeAlgorithm.RESIZE_LINEAR)
-        .mean(list(MEAN_BGR))
-        .scale(list(STD_BGR))
-        .reverse_channels()
-    )
-    ov.save_model(steps.build(), str(target), compress_to_fp16=False)
+    inside = embedded(ov.Core().read_model(str(source)), YolactTask())
+    ov.save_model(inside, str(target), compress_to_fp16=False)
 
 
 def check_embedded(xml_path: Path, config: YolactConfig) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 from cluster_app.contract.job import Job
 
-_NAMES = {"FP32": "f32", "BF16": "bf16", "I8": "int8", "U8": "int8", "FP16": "f16"}
+# In capitals from the older interface; the newer one writes f32, bf16 and f16 as they are.
+_NAMES = {"FP32": "f32", "BF16": "bf16", "FP16": "f16", "I8": "int8", "U8": "int8", "i8": "int8", "u8": "int8"}
 _COMPUTE_LAYERS = {"Convolution", "FullyConnected", "MatMul", "Deconvolution"}
 
 

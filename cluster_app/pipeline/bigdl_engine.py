@@ -8,56 +8,97 @@ post-processing, on the executors. Deviations: docs/deviations.md.
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+from collections import Counter
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 from cluster_app.contract.job import Job
-from cluster_app.pipeline.inventory import (
-    InputFile,
-    escape_glob,
-    needs_quoting,
-    partition_bytes,
-    relative,
-    relative_origin,
-)
-from cluster_app.pipeline.phases import Phases
-from cluster_app.pipeline.rows import DETECTIONS_DDL, detections_json
+from cluster_app.contract.result import EngineSettings
+from cluster_app.pipeline import arithmetic
+from cluster_app.pipeline.bigdl_reading import image_struct, read_images, three_channels, undecodable
+from cluster_app.pipeline.engine import Commit, Context, Outcome
+from cluster_app.pipeline.images import OK, Inspection
+from cluster_app.pipeline.inventory import InputFile, classify
+from cluster_app.pipeline.rows import ImageRow, assemble, pack
+from cluster_app.pipeline.slices import Slice
 from cluster_app.tasks import PostprocessOptions, Task
 
+# Images of a slice. Each slice costs its stages' starts and a compilation for each partition; all of its tensors are
+# kept at once.
+SLICE_IMAGES = 512
 DEVIATIONS = (
     "a Reshape follows the identity model: BigDL's NNModel fails on its four-dimensional result",
     "the input of predict is kept in memory before it: predict reads it twice and pairs by position",
     "normalisation comes before the resize, which then works on floats as in YOLACT's published preprocessing",
     "images whose names need quoting in a URL are decoded by OpenCV: Spark 3.1's image reader does not find them",
+    "images of 16 bits and of over 16 megapixels are decoded by OpenCV, as by the other engine",
     "grey images and images with alpha are turned to three channels before preprocessing",
 )
-# Channels and OpenCV type (CV_8UC3) of a colour image in Spark's image struct.
-_COLOUR = (3, 16)
-RESULT_SCHEMA = "image string, host string, error string, detections string"
+_STAGES = ("read", "preprocess", "predict", "postprocess")
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """rows: a frame of image, host, error and detections; partitions: their number after reading and in predict."""
+def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
+    """Takes the slices through the stages, one after the other, and commits each."""
+    spark, job, phases = context.spark, context.job, context.phases
+    # Over 32 paths Spark would list the files in a job of its own.
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", str(2**31 - 1))
+    with phases.measure("inventory"):
+        config = estimator_config(job)
+        compiled = arithmetic.probe(spark, context.local_model, config, job.batch_size, context.slots)
+        precision = arithmetic.verified(job, compiled)
+    # A stage that no image came to took no time.
+    for stage in _STAGES:
+        phases.seconds.setdefault(stage, 0.0)
+    with phases.measure("predict"):
+        estimator = _estimator(context.task, context.local_model)
 
-    rows: Any
-    partitions: Mapping[str, int]
+    partitions, done, hosts = {"read": 0, "predict": 0}, 0, Counter[str]()
+    for one in slices:
+        with phases.measure("inventory"):
+            known = classify(spark, context.root, one.files)
+        wanted = [file for file in one.files if known[file.image].status == OK]
+        packed = _stages(context, estimator, one, wanted, known, partitions) if wanted else []
+        lost = {file.image for file in wanted} - {row.image for row in packed}
+        if lost:
+            known.update(undecodable(context, known, sorted(lost)))
+        with phases.measure("commit"):
+            commit(one, assemble(one.files, [(row.image, bytes(row.packed)) for row in packed], known))
+        done += len(one.files)
+        hosts.update(row.host for row in packed)
+        context.progress.update(done, hosts)
+
+    settings = EngineSettings(
+        threads=job.threads_per_task,
+        streams=1,
+        slice_images=job.slice_images or SLICE_IMAGES,
+        images_per_task=None,
+        slices_in_flight=1,
+    )
+    return Outcome(precision, partitions, settings, DEVIATIONS)
 
 
-def run(
-    spark: Any, job: Job, task: Task, files: List[InputFile], local_model: str, priors: Any, root: str, phases: Phases
-) -> Predicted:
-    """Runs the stages over the files that are images. Nothing is left cached but the rows."""
+def _stages(
+    context: Context,
+    estimator: Any,
+    one: Slice,
+    files: List[InputFile],
+    known: Mapping[str, Inspection],
+    partitions: Dict[str, int],
+) -> List[Any]:
+    """The stages over these images of a slice: rows of image, host and packed row. Nothing stays cached.
+
+    Adds to `partitions` how many there were.
+    """
+    job, task, phases = context.job, context.task, context.phases
     materialised = job.timing == "materialised"
 
     with phases.measure("read"):
-        images = _read(spark, job, files, root)
+        images = read_images(context, files, known, len(one.files))
         if materialised:
             images = _materialise(images)
-        read_partitions = images.rdd.getNumPartitions()
+        partitions["read"] += images.rdd.getNumPartitions()
 
     with phases.measure("preprocess"):
-        tensors = _preprocess(spark, job, task, images)
+        tensors = _preprocess(context.spark, job, task, images)
         if materialised:
             tensors = _materialise(tensors)
 
@@ -66,15 +107,14 @@ def run(
             # predict pairs its input with its output by position after computing the input twice: an input that is
             # not kept can come back in another order, and a row then carries another image's result.
             tensors = _materialise(tensors)
-        predictions, shapes = _predict(job, task, tensors, local_model)
-        predictions = _materialise(predictions)
+        predictions = _materialise(_predict(job, estimator, tensors))
+        partitions["predict"] += predictions.rdd.getNumPartitions()
 
     with phases.measure("postprocess"):
-        rows = _materialise(_postprocess(spark, job, task, predictions, shapes, priors))
-        predict_partitions = predictions.rdd.getNumPartitions()
+        rows: List[Any] = _postprocess(context, predictions, _shapes(estimator), known).collect()
         for frame in (predictions, tensors) + ((images,) if materialised else ()):
             frame.unpersist()
-    return Predicted(rows, {"read": read_partitions, "predict": predict_partitions})
+    return rows
 
 
 def _materialise(frame: Any) -> Any:
@@ -82,58 +122,6 @@ def _materialise(frame: Any) -> Any:
     kept = frame.persist()
     kept.write.format("noop").mode("overwrite").save()
     return kept
-
-
-def _read(spark: Any, job: Job, files: List[InputFile], root: str) -> Any:
-    from pyspark.sql import functions as F
-
-    spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
-    if job.read_partitions is not None:
-        # Spark's own packing, told to make that many; its cost of opening a file (4 MB) would rule over small files.
-        split = partition_bytes([file.size for file in files], job.read_partitions)
-        spark.conf.set("spark.sql.files.openCostInBytes", "1")
-        spark.conf.set("spark.sql.files.minPartitionNum", "1")
-        spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
-    wanted = [file.image for file in files if file.status == "ok"]
-    quoted = [name for name in wanted if needs_quoting(f"{root}/{name}")]
-    names = F.udf(lambda origin: relative_origin(origin, root))
-    # A file that Spark's reader cannot open is read below; one that is gone since is a row without a result.
-    spark.conf.set("spark.sql.files.ignoreMissingFiles", "true")
-    frame = spark.read.format("image").option("recursiveFileLookup", "true").load(escape_glob(root))
-    frame = frame.select(names("image.origin").alias("name"), "image")
-    frame = frame.where(F.col("name").isin([name for name in wanted if name not in quoted]))
-    if quoted:
-        frame = frame.union(_read_quoted(spark, quoted, root))
-    # Spark's mark of an image that could not be decoded; it becomes a row without a result.
-    frame = frame.where(F.col("image.height") > 0)
-    if job.repartition is not None:
-        frame = frame.repartition(job.repartition)
-    return frame
-
-
-def _read_quoted(spark: Any, names: List[str], root: str) -> Any:
-    """Images whose names hold a space or the like, decoded by OpenCV into Spark's image struct.
-
-    Spark 3.1's image reader looks for such a file under its quoted name, and does not find it.
-    """
-    from pyspark.sql import functions as F
-
-    paths = [escape_glob(f"{root}/{name}") for name in names]
-    frame = spark.read.format("binaryFile").load(paths)
-    name, decode = F.udf(lambda path: relative(path, root)), F.udf(_decoded, _image_struct())
-    return frame.select(name("path").alias("name"), decode("path", "content").alias("image"))
-
-
-def _decoded(path: str, content: Any) -> Tuple[Any, ...]:
-    import cv2
-    import numpy
-
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(numpy.frombuffer(bytes(content), numpy.uint8), flags)
-    if image is None:
-        return (path, -1, -1, -1, -1, bytearray())
-    height, width = image.shape[:2]
-    return (path, height, width, *_COLOUR, bytearray(image.tobytes()))
 
 
 def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
@@ -167,34 +155,16 @@ def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
     model.setBatchSize(job.batch_size * spark.sparkContext.defaultParallelism)
 
     to_three_dimensions = F.udf(lambda flat: _nested(flat, size), ArrayType(ArrayType(ArrayType(FloatType()))))
-    three_channels = F.udf(_three_channels, _image_struct())
-    colour = images.select("name", "image.height", "image.width", three_channels("image").alias("image"))
+    colours = F.udf(three_channels, image_struct())
+    colour = images.select("name", colours("image").alias("image"))
     flat = model.transform(colour)
-    return flat.select("name", "height", "width", to_three_dimensions("flat").alias("input"))
+    return flat.select("name", to_three_dimensions("flat").alias("input"))
 
 
 def _nested(flat: Sequence[float], size: int) -> List[Any]:
     import numpy
 
     return numpy.asarray(flat, numpy.float32).reshape(3, size, size).tolist()
-
-
-def _image_struct() -> Any:
-    """The type of Spark's image column."""
-    from pyspark.ml.image import ImageSchema
-
-    return ImageSchema.imageSchema["image"].dataType
-
-
-def _three_channels(image: Any) -> Tuple[Any, ...]:
-    """(origin, height, width, channels, mode, bytes) with grey repeated and alpha dropped; Spark's bytes are BGR(A)."""
-    import numpy
-
-    if image.nChannels == 3:
-        return tuple(image)
-    pixels = numpy.frombuffer(image.data, numpy.uint8).reshape(image.height, image.width, image.nChannels)
-    colour = pixels[:, :, :3] if image.nChannels == 4 else numpy.repeat(pixels, 3, axis=2)
-    return (image.origin, image.height, image.width, *_COLOUR, bytearray(numpy.ascontiguousarray(colour).tobytes()))
 
 
 def estimator_config(job: Job) -> Dict[str, str]:
@@ -206,28 +176,36 @@ def estimator_config(job: Job) -> Dict[str, str]:
     }
 
 
-def _predict(job: Job, task: Task, tensors: Any, local_model: str) -> Tuple[Any, Dict[str, List[int]]]:
+def _estimator(task: Task, local_model: str) -> Any:
     from bigdl.orca.learn.openvino import Estimator
 
     estimator = Estimator.from_openvino(model_path=local_model)
-    shapes = {name: [1, *shape[1:]] for name, shape in estimator.output_dict.items()}
-    missing = set(task.output_names) - set(shapes)
+    missing = set(task.output_names) - set(estimator.output_dict)
     if missing:
-        raise ValueError(f"the model has no output {', '.join(sorted(missing))}; it has: {', '.join(sorted(shapes))}")
+        has = ", ".join(sorted(estimator.output_dict))
+        raise ValueError(f"the model has no output {', '.join(sorted(missing))}; it has: {has}")
+    return estimator
+
+
+def _shapes(estimator: Any) -> Dict[str, List[int]]:
+    """Shapes of the model's outputs for one image, by name."""
+    return {name: [1, *shape[1:]] for name, shape in estimator.output_dict.items()}
+
+
+def _predict(job: Job, estimator: Any, tensors: Any) -> Any:
     predictions = estimator.predict(
         tensors, feature_cols=["input"], batch_size=job.batch_size, config=estimator_config(job)
     )
-    return predictions.drop("input"), shapes
+    return predictions.drop("input")
 
 
 def _postprocess(
-    spark: Any, job: Job, task: Task, predictions: Any, shapes: Mapping[str, List[int]], priors: Any
+    context: Context, predictions: Any, shapes: Mapping[str, List[int]], known: Mapping[str, Inspection]
 ) -> Any:
-    from pyspark.sql import functions as F
-
+    job, task = context.job, context.task
     names = list(task.output_names)
-    flat = predictions.select("name", "height", "width", *[_flattened(predictions, name).alias(name) for name in names])
-    shared = spark.sparkContext.broadcast(priors)
+    flat = predictions.select("name", *[_flattened(predictions, name).alias(name) for name in names])
+    shared = context.spark.sparkContext.broadcast(context.priors)
     options = PostprocessOptions(job.score_threshold, job.mask_threshold, job.top_k)
 
     def postprocess(batches: Iterator[Any]) -> Iterator[Any]:
@@ -237,34 +215,36 @@ def _postprocess(
         cv2.setNumThreads(job.threads_per_task)
         host = socket.gethostname()
         for batch in batches:
-            found = [_detect(row, task, shapes, shared.value, options) for row in batch.itertuples(index=False)]
-            yield pandas.DataFrame(
-                {
-                    "image": batch["name"],
-                    "host": host,
-                    "error": [error for error, _ in found],
-                    "detections": [detections for _, detections in found],
-                }
-            )
+            ones = batch.itertuples(index=False)
+            rows = [_row(one, known[one.name], task, shapes, shared.value, options, host) for one in ones]
+            packed = [pack(row) for row in rows]
+            yield pandas.DataFrame({"image": batch["name"], "host": host, "packed": packed})
 
-    rows = flat.mapInPandas(postprocess, RESULT_SCHEMA)
-    return rows.withColumn("detections", F.from_json("detections", DETECTIONS_DDL))
+    return flat.mapInPandas(postprocess, "image string, host string, packed binary")
 
 
-def _detect(
-    row: Any, task: Task, shapes: Mapping[str, List[int]], priors: Any, options: PostprocessOptions
-) -> Tuple[Any, str]:
-    """(error, detections as JSON) of one image. An image that fails has a row that says so; the job goes on."""
+def _row(
+    row: Any,
+    seen: Inspection,
+    task: Task,
+    shapes: Mapping[str, List[int]],
+    priors: Any,
+    options: PostprocessOptions,
+    host: str,
+) -> ImageRow:
+    """The row of one image. An image that fails has a row that says so; the job goes on."""
     import numpy
 
     outputs = {
         name: numpy.asarray(getattr(row, name), numpy.float32).reshape(shapes[name]) for name in task.output_names
     }
+    height, width = seen.height or 0, seen.width or 0
     try:
-        return None, detections_json(task.postprocess(outputs, priors, row.height, row.width, options))
+        found = task.postprocess(outputs, priors, height, width, options)
     except Exception as error:
         # Whatever it is, it concerns this image alone, and its row says so.
-        return f"post-processing: {type(error).__name__}: {error}", "[]"
+        return ImageRow(row.name, width, height, "failed", f"post-processing: {type(error).__name__}: {error}", host)
+    return ImageRow(row.name, width, height, OK, None, host, found)
 
 
 def _flattened(frame: Any, column: str) -> Any:

@@ -1,7 +1,8 @@
 """What a file is by its bytes: one rule for every engine, before any decoder has its say.
 
 Decoders disagree about damaged files (Spark's image reader decodes a truncated JPEG partially without a word), so
-the status of a row comes from here: the container format is walked to its end, pixels are not decoded.
+the status of a row comes from here: the container format is walked to its end, and a PNG's data inflated; pixels are
+not decoded.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Optional
+from typing import List, Optional, Tuple
+
+# A larger image is not decoded: its pixels, as bytes and then as floats, would need gigabytes.
+MAX_MEGAPIXELS = 100
 
 OK, CORRUPT, UNSUPPORTED = "ok", "corrupt", "unsupported"
 
@@ -19,17 +23,25 @@ _STANDALONE_MARKERS = {0x01, *range(0xD0, 0xD8)}
 _START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 # Baseline, extended sequential and progressive, Huffman-coded.
 _DECODABLE_FRAMES = {0xC0, 0xC1, 0xC2}
+# Samples a pixel, by a PNG's colour type: grey, colour, palette, grey with alpha, colour with alpha.
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# Of Adam7's passes: first column and row, step across and down.
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_INFLATED_AT_ONCE = 1 << 20
 _OTHER_FORMATS = ((b"GIF8", "GIF"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"BM", "BMP"))
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """status: ok, corrupt or unsupported; error: why, for the last two; width and height in pixels, where known."""
+    """status: ok, corrupt or unsupported; error: why, for the last two; width and height in pixels, where known;
+    deep: more than 8 bits a sample.
+    """
 
     status: str
     error: Optional[str] = None
     width: Optional[int] = None
     height: Optional[int] = None
+    deep: bool = False
 
 
 def inspect(data: bytes) -> Inspection:
@@ -50,7 +62,7 @@ def inspect(data: bytes) -> Inspection:
 
 def _inspect_jpeg(data: bytes) -> Inspection:
     """Walks the segments: a frame header, at least one scan with data, and the end marker (ITU T.81, annex B)."""
-    position, width, height, components, scanned, coding = 2, None, None, 0, False, 0
+    position, width, height, components, bits, scanned, coding = 2, None, None, 0, 8, False, 0
     while position + 4 <= len(data):
         if data[position] != 0xFF:
             return Inspection(CORRUPT, f"no JPEG marker at byte {position}", width, height)
@@ -67,7 +79,7 @@ def _inspect_jpeg(data: bytes) -> Inspection:
         segment = data[position + 4 : position + 2 + length]
         if marker in _START_OF_FRAME and len(segment) >= 6:
             coding = marker
-            height, width, components = struct.unpack(">HHB", segment[1:6])
+            bits, height, width, components = struct.unpack(">BHHB", segment[:6])
         position += 2 + length
         if marker == 0xDA:
             end = _end_of_scan(data, position)
@@ -86,7 +98,17 @@ def _inspect_jpeg(data: bytes) -> Inspection:
         return Inspection(
             UNSUPPORTED, f"a JPEG of {components} components (CMYK); 1 and 3 are supported", width, height
         )
-    return Inspection(OK, None, width, height)
+    if bits != 8:
+        return Inspection(UNSUPPORTED, f"a JPEG of {bits} bits a sample; 8 are supported", width, height)
+    return _unless_too_large(Inspection(OK, None, width, height))
+
+
+def _unless_too_large(seen: Inspection) -> Inspection:
+    pixels = (seen.width or 0) * (seen.height or 0)
+    if pixels <= MAX_MEGAPIXELS * 1_000_000:
+        return seen
+    limit = f"the image has {pixels / 1e6:,.0f} megapixels; at most {MAX_MEGAPIXELS} are supported"
+    return Inspection(UNSUPPORTED, limit, seen.width, seen.height)
 
 
 def _end_of_scan(data: bytes, position: int) -> int:
@@ -103,7 +125,7 @@ def _end_of_scan(data: bytes, position: int) -> int:
 
 def _inspect_png(data: bytes) -> Inspection:
     """Walks the chunks with their check sums up to IEND (PNG specification, section 5)."""
-    position, width, height, has_data = len(_PNG), None, None, False
+    position, header, pieces = len(_PNG), b"", []
     while position + 12 <= len(data):
         (length,) = struct.unpack(">I", data[position : position + 4])
         kind = data[position + 4 : position + 8]
@@ -113,14 +135,58 @@ def _inspect_png(data: bytes) -> Inspection:
             break
         if struct.unpack(">I", check)[0] != zlib.crc32(kind + body):
             return Inspection(
-                CORRUPT, f"the check sum of the PNG's chunk {kind.decode('latin-1')} is wrong", width, height
+                CORRUPT, f"the check sum of the PNG's chunk {kind.decode('latin-1')} is wrong", *_png_size(header)
             )
-        if kind == b"IHDR" and length >= 8:
-            width, height = struct.unpack(">II", body[:8])
-        has_data = has_data or (kind == b"IDAT" and length > 0)
-        if kind == b"IEND":
-            if width is None or not has_data:
-                return Inspection(CORRUPT, "the PNG has no image data", width, height)
-            return Inspection(OK, None, width, height)
+        if kind == b"IHDR" and length >= 13:
+            header = body
+        elif kind == b"IDAT" and length > 0:
+            pieces.append(body)
+        elif kind == b"IEND":
+            return _inspect_png_data(header, pieces)
         position += 12 + length
-    return Inspection(CORRUPT, "the PNG is truncated: its end chunk is missing", width, height)
+    return Inspection(CORRUPT, "the PNG is truncated: its end chunk is missing", *_png_size(header))
+
+
+def _png_size(header: bytes) -> Tuple[Optional[int], Optional[int]]:
+    return struct.unpack(">II", header[:8]) if header else (None, None)
+
+
+def _inspect_png_data(header: bytes, pieces: List[bytes]) -> Inspection:
+    """Inflates the image data, and throws it away: decoders differ in what they make of a stream that ends early."""
+    width, height = _png_size(header)
+    if not width or not height or not pieces:
+        return Inspection(CORRUPT, "the PNG has no image data", width, height)
+    bits, colour, interlaced = header[8], header[9], header[12]
+    seen = _unless_too_large(Inspection(OK, None, width, height, deep=bits > 8))
+    if seen.status != OK:
+        return seen
+    if colour not in _PNG_SAMPLES:
+        return Inspection(CORRUPT, f"the PNG has the colour type {colour}, which there is not", width, height)
+    wanted = _raw_size(width, height, bits * _PNG_SAMPLES[colour], interlaced != 0)
+    problem = _problem_of_stream(pieces, wanted)
+    return Inspection(CORRUPT, f"the PNG's image data {problem}", width, height) if problem else seen
+
+
+def _problem_of_stream(pieces: List[bytes], wanted: int) -> Optional[str]:
+    """What is wrong with a zlib stream that should hold `wanted` bytes."""
+    inflater, size = zlib.decompressobj(), 0
+    try:
+        for piece in pieces:
+            rest = piece
+            while rest and size < wanted:
+                size += len(inflater.decompress(rest, _INFLATED_AT_ONCE))
+                rest = inflater.unconsumed_tail
+    except zlib.error:
+        return "cannot be inflated"
+    return None if size >= wanted else "ends too early"
+
+
+def _raw_size(width: int, height: int, bits: int, interlaced: bool) -> int:
+    """Bytes of a PNG's rows before compression, each with its filter byte (PNG specification, sections 7 and 8)."""
+    passes = _ADAM7 if interlaced else ((0, 0, 1, 1),)
+    size = 0
+    for left, top, across, down in passes:
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            size += rows * (1 + (columns * bits + 7) // 8)
+    return size

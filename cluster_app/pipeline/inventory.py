@@ -1,89 +1,65 @@
-"""Every file below the input, with what it is: the job owes exactly one row for each."""
+"""Every file below the input: the job owes exactly one row for each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Optional
-from urllib.parse import unquote
+from typing import Any, Dict, Iterable, List, Sequence
 
 from cluster_app.pipeline import images
+from cluster_app.pipeline.paths import escape_glob, hidden, relative, relative_origin
+
+# A larger file is not read: an image under the limit of pixels needs no such size, and every node that reads a file
+# holds it whole, more than once.
+MAX_FILE_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """image: path relative to the input URI; size: bytes; the rest as in `images.Inspection`."""
+    """image: path relative to the input URI; size in bytes; modified: milliseconds since 1970, 0 for an empty file."""
 
     image: str
     size: int
-    status: str
-    error: Optional[str]
-    width: Optional[int]
-    height: Optional[int]
+    modified: int
 
 
-def take_inventory(spark: Any, root: str) -> List[InputFile]:
-    """Reads each file below `root` (a qualified URI of a folder) once, on the executors; returns the files by name.
+def list_input(spark: Any, root: str) -> List[InputFile]:
+    """The files below `root` (a qualified URI of a folder) by name, at any depth; their content is not read."""
+    from pyspark.sql import functions as F
 
-    Names that start with a dot or an underscore are Hadoop's own and not input.
-    """
     frame = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(escape_glob(root))
-    found = frame.select("path", "length", "content").rdd.map(lambda row: _entry(row, root)).collect()
-    return sorted(found, key=lambda file: file.image)
+    modified = (F.col("modificationTime").cast("double") * 1000).cast("long")
+    # Spark lists empty files too, each path quoted as in a URL, and makes no row of them.
+    files = {name: InputFile(name, 0, 0) for name in (relative_origin(path, root) for path in frame.inputFiles())}
+    for row in frame.select("path", "length", modified.alias("modified")).collect():
+        name = relative(row.path, root)
+        files[name] = InputFile(name, row.length, row.modified)
+    return [files[name] for name in sorted(files) if not hidden(name)]
 
 
-def _entry(row: Any, root: str) -> InputFile:
-    seen = images.inspect(bytes(row.content))
-    return InputFile(relative(row.path, root), row.length, seen.status, seen.error, seen.width, seen.height)
+def unread(files: Iterable[InputFile]) -> Dict[str, images.Inspection]:
+    """By name, what is said of the files that are not read: the empty ones and those that are too large."""
+    large = f"files of at most {MAX_FILE_BYTES // 1_000_000} MB are read"
+    return {
+        file.image: images.inspect(b"")
+        if file.size == 0
+        else images.Inspection(images.UNSUPPORTED, f"the file has {file.size / 1e6:,.0f} MB; {large}")
+        for file in files
+        if file.size == 0 or file.size > MAX_FILE_BYTES
+    }
 
 
-def relative(path: str, root: str) -> str:
-    """The part of a file's path below `root`; both may be written file:/x or file:///x."""
-    plain, base = _without_authority_slashes(path), _without_authority_slashes(root)
-    if not plain.startswith(base + "/"):
-        raise ValueError(f"{path} is not below {root}")
-    return plain[len(base) + 1 :]
+def read_content(spark: Any, root: str, names: Sequence[str]) -> Any:
+    """A frame of path and content of these files, each path taken literally."""
+    paths = [escape_glob(f"{root}/{name}") for name in names]
+    return spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(paths).select("path", "content")
 
 
-def relative_origin(origin: str, root: str) -> str:
-    """The same for the origin that Spark's image reader reports: a URL with its special characters quoted."""
-    return relative(unquote(origin), root)
-
-
-def _without_authority_slashes(uri: str) -> str:
-    return "file:/" + uri[len("file:") :].lstrip("/") if uri.startswith("file:") else uri
-
-
-def escape_glob(uri: str) -> str:
-    """The URI with the characters that Hadoop's globs give a meaning taken literally."""
-    return "".join("\\" + character if character in "{}[]*?\\" else character for character in uri)
-
-
-def needs_quoting(path: str) -> bool:
-    """Whether a path looks different as a URL, as it does with a space, a percent sign or a bracket in it."""
-    return not all(character.isalnum() or character in "_-.!~'(),;:$&+=@/" for character in path)
-
-
-def partition_bytes(sizes: List[int], partitions: int) -> int:
-    """The split size with which Spark packs unsplittable files into `partitions` partitions, as nearly as sizes allow.
-
-    Spark sorts files by falling size and starts a new partition when the next one would not fit (next fit; Spark 3.1,
-    FilePartition). The number falls as the split size grows, so the smallest size with at most that many is searched.
-    """
-    low, high = 1, sum(sizes) + len(sizes) + 1
-    while low < high:
-        middle = (low + high) // 2
-        if packed(sizes, middle) <= partitions:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def packed(sizes: List[int], split: int) -> int:
-    """How many partitions Spark makes of unsplittable files with that split size and an open cost of one byte."""
-    partitions, filled = 0, 0
-    for size in sorted(sizes, reverse=True):
-        if partitions == 0 or filled + size > split:
-            partitions, filled = partitions + 1, 0
-        filled += size + 1
-    return partitions
+def classify(spark: Any, root: str, files: Sequence[InputFile]) -> Dict[str, images.Inspection]:
+    """Reads each file once, on the executors, and says by its name what it is."""
+    known = unread(files)
+    names = [file.image for file in files if file.image not in known]
+    if names:
+        frame = read_content(spark, root, names)
+        found = frame.rdd.map(lambda row: (relative(row.path, root), images.inspect(bytes(row.content)))).collect()
+        known.update(found)
+    return known

@@ -9,7 +9,7 @@ from typing import Callable, Dict, Iterator
 
 
 class Phases:
-    """Seconds by phase, in the order they were entered; says each on stderr as it ends.
+    """Seconds by phase, in the order they were first entered; says on stderr how long each took, each time.
 
     announce: told the name of each phase as it begins.
     """
@@ -26,5 +26,6 @@ class Phases:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
-            print(f"job: {name} took {self.seconds[name]:.1f} s", file=sys.stderr, flush=True)
+            seconds = time.perf_counter() - begin
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+            print(f"job: {name} took {seconds:.1f} s", file=sys.stderr, flush=True)

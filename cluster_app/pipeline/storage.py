@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any, List
+from typing import Any, List, Tuple
 
 
 class Storage:
@@ -36,6 +36,12 @@ class Storage:
         system, path = self._open(uri)
         return [entry.getPath().getName() for entry in system.listStatus(path)] if system.exists(path) else []
 
+    def stamp(self, uri: str) -> Tuple[int, int]:
+        """(size in bytes, time of its last change in milliseconds since 1970) of a file."""
+        system, path = self._open(uri)
+        status = system.getFileStatus(path)
+        return int(status.getLen()), int(status.getModificationTime())
+
     def delete(self, uri: str) -> None:
         system, path = self._open(uri)
         if system.exists(path) and not system.delete(path, True):
@@ -60,6 +66,11 @@ class Storage:
         # Without the check-sum file that Hadoop's local file system would leave beside it.
         system.copyToLocalFile(False, path, self._jvm.org.apache.hadoop.fs.Path("file:" + local), True)
         return local
+
+    def put(self, local: str, uri: str) -> None:
+        """Copies a local file there, over what was there."""
+        system, path = self._open(uri)
+        system.copyFromLocalFile(False, True, self._jvm.org.apache.hadoop.fs.Path("file:" + local), path)
 
     def write(self, uri: str, data: bytes) -> None:
         system, path = self._open(uri)

@@ -47,7 +47,7 @@ def submit(
 ) -> Submitted:
     """Submits a job and waits for its end; `evidence` gets the driver's log and Spark's event log.
 
-    On Ctrl-C or a time-out the job is ended and its half-written output is removed. Raises UserError for a job that
+    On Ctrl-C or a time-out the job is ended and its half-written output is removed, unless the job says "resume". Raises UserError for a job that
     the cluster cannot read or run, RunFailed with the driver's own message for one that failed.
     """
     check_threads(spec, job.threads_per_task)
@@ -76,19 +76,21 @@ def submit(
     except BaseException:
         with uninterrupted():
             engine.exec(container, ["pkill", "-KILL", "-f", folder], check=False)
-            _quietly(lambda: staging.remove_partial(engine, spec, job), say)
+            _remove_partial(engine, spec, job, say)
         raise
     seconds = time.monotonic() - begin
     if status != 0:
-        _quietly(lambda: staging.remove_partial(engine, spec, job), say)
+        _remove_partial(engine, spec, job, say)
     result = _result(status, tail, log, timeout, seconds)
     return Submitted(job, result, seconds, shipped, _bring_events(engine, container, before, evidence), log)
 
 
-def _quietly(clean_up: Callable[[], None], say: Callable[[str], None]) -> None:
-    """A clean-up whose own failure must not hide why it was needed."""
+def _remove_partial(engine: Engine, spec: ClusterSpec, job: Job, say: Callable[[str], None]) -> None:
+    """Removes what a job left half written, unless it is to be resumed. Its own failure must not hide the job's."""
+    if job.if_exists == "resume":
+        return
     try:
-        clean_up()
+        staging.remove_partial(engine, spec, job)
     except ClusterbedError as error:
         say(f"what the job had half written could not be removed: {error}")
 

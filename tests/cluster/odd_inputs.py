@@ -34,12 +34,14 @@ STATUSES = {
     "grey.jpg": "ok",
     "grey.png": "ok",
     "interlaced.png": "ok",
+    "large.jpg": "ok",
     "palette-transparent.png": "ok",
     "palette.png": "ok",
     "progressive.jpg": "ok",
     "rgba.png": "ok",
     "broken-stream.png": "corrupt",
     "empty.jpg": "corrupt",
+    "no-tables.jpg": "corrupt",
     "stream-too-short.png": "corrupt",
     "truncated.jpg": "corrupt",
     "cmyk.jpg": "unsupported",
@@ -64,6 +66,7 @@ def write_odd_inputs(folder: Path, photograph: Path) -> None:
     photo.convert("P").save(folder / "palette-transparent.png", transparency=3)
     photo.convert("L").save(folder / "grey.jpg")
     photo.save(folder / "progressive.jpg", progressive=True)
+    photo.resize((5000, 4000)).save(folder / "large.jpg")
     photo.convert("CMYK").save(folder / "cmyk.jpg")
     photo.convert("P").save(folder / "picture.gif")
     exif = Image.Exif()
@@ -83,6 +86,8 @@ def write_odd_inputs(folder: Path, photograph: Path) -> None:
     (folder / "stream-too-short.png").write_bytes(png(size, 8, zlib.compress(rows[: len(rows) // 2])))
     (folder / "huge.png").write_bytes(png((11_000, 10_000), 1, zlib.compress(bytes(10_000 * (1 + 11_000 // 8)), 9)))
     (folder / "interlaced.png").write_bytes(interlaced(photo))
+    # Whole by its segments, and no decoder can do anything with it.
+    (folder / "no-tables.jpg").write_bytes(without_quantisation((folder / "a space.jpg").read_bytes()))
     shutil.copyfile(folder / "a space.jpg", folder / "_underscore.jpg")
     shutil.copyfile(folder / "a space.jpg", folder / ".dot.jpg")
 
@@ -91,8 +96,18 @@ def png(size: tuple[int, int], bits: int, stream: bytes, interlace: int = 0) -> 
     """A PNG with good check sums around any stream: colour for 8 bits, grey for others."""
     header = struct.pack(">IIBBBBB", *size, bits, 2 if bits == 8 else 0, 0, 0, interlace)
     chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
-    packed = (struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks)
+    packed = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def without_quantisation(jpeg: bytes) -> bytes:
+    """A JPEG whose segments with the quantisation tables are left out."""
+    while (place := jpeg.find(b"\xff\xdb")) >= 0:
+        length = struct.unpack(">H", jpeg[place + 2 : place + 4])[0]
+        jpeg = jpeg[:place] + jpeg[place + 2 + length :]
+    return jpeg
 
 
 def interlaced(photo: Image.Image) -> bytes:

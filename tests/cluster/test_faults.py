@@ -137,10 +137,10 @@ def test_jobs_that_cannot_run(running: str, tmp_path: Path, photographs: Path, m
     }
     file = tmp_path / "job.json"
 
-    file.write_text(json.dumps(job | {"engine": "fused"}))
+    file.write_text(json.dumps(job | {"post_processing": "driver"}))
     refused = clusterbed("submit", running, str(file))
     assert refused.returncode == 2
-    assert "engine" in refused.stderr
+    assert "post_processing" in refused.stderr
     assert "not built yet" in refused.stderr
 
     file.write_text(json.dumps(job | {"input": "file:/home/me/photographs"}))

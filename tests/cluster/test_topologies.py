@@ -197,7 +197,7 @@ def test_event_log_says_which_node_did_which_task(used: Used) -> None:
     (log,) = event_logs(used.done.event_log)
     tasks = read_event_log(log).tasks
     phases = {task.phase for task in tasks}
-    assert {"inventory", "read", "preprocess", "predict", "postprocess", "commit"} <= phases
+    assert {"inventory", "read", "preprocess", "predict", "postprocess"} <= phases
     assert {task.host for task in tasks} == {node.name for node in used.spec.executor_nodes}
 
 

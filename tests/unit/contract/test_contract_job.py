@@ -29,7 +29,7 @@ MESSAGES = {
     "output-missing": ("output is missing", "an absolute URI (file:, hdfs:)"),
     "model-missing": ("model is missing", "that ends in .xml"),
     "priors-missing": ("priors is missing", "an absolute URI (file:, hdfs:)"),
-    "engine-missing": ("engine is missing", 'give "bigdl"'),
+    "engine-missing": ("engine is missing", 'give one of "bigdl", "fused"'),
     "precision-missing": ("precision is missing", 'one of "f32", "bf16"'),
     "image-size-missing": ("image_size is missing", "a whole number of 1 or more; for example 550"),
     "input-path": ('input = "/srv/in/photos"', "must be an absolute URI", 'for example "file:/srv/in/photos"'),
@@ -44,8 +44,8 @@ MESSAGES = {
     "output-holds-model": ('output = "file:/srv/out/run-1"', "model (", "lies in it", "name another folder"),
     "output-in-input": ('output = "file:/srv/in/photos/out"', "lies in input", "name another folder"),
     "model-suffix": ('model = "file:/srv/in/model/fp32.bin"', "must end in .xml"),
-    "engine-unknown": ('engine = "spark"', 'must be "bigdl"'),
-    "engine-not-yet": ('engine = "fused"', "not built yet", 'available: "bigdl"'),
+    "engine-unknown": ('engine = "spark"', 'one of "bigdl", "fused"'),
+    "fused-timing": ('timing = "paper"', 'the engine "fused" has "materialised" only', "leave it out"),
     "precision-unknown": ('precision = "f16"', 'one of "f32", "bf16"'),
     "image-size-zero": ("image_size = 0", "1 or more"),
     "image-size-text": ('image_size = "550"', "a whole number"),
@@ -64,13 +64,13 @@ MESSAGES = {
     "verify-text": ('verify = "no"', "must be false"),
     "verify-zero": ("verify = 0", "must be false"),
     "verify-not-yet": ("verify = true", "not built yet", "available: false"),
-    "if-exists-unknown": ('if_exists = "overwrite"', 'one of "fail", "replace"'),
-    "if-exists-not-yet": ('if_exists = "resume"', "not built yet", 'available: "fail", "replace"'),
+    "if-exists-unknown": ('if_exists = "overwrite"', 'one of "fail", "replace", "resume"'),
     "score-threshold-high": ("score_threshold = 1.5", "from 0 to 1"),
     "score-threshold-text": ('score_threshold = "0.05"', "a number from 0 to 1"),
     "mask-threshold-negative": ("mask_threshold = -0.5", "from 0 to 1"),
     "top-k-zero": ("top_k = 0", "1 or more"),
     "overlays-negative": ("overlays = -1", "0 or more"),
+    "slice-images-zero": ("slice_images = 0", "1 or more"),
 }
 
 
@@ -109,6 +109,7 @@ def test_full_job() -> None:
         timing="paper",
         if_exists="replace",
         overlays=2,
+        slice_images=64,
     )
 
 
@@ -130,6 +131,7 @@ def test_defaults_are_those_of_the_interface() -> None:
         "mask_threshold": 0.5,
         "top_k": 100,
         "overlays": 0,
+        "slice_images": None,
     }
 
 
@@ -155,6 +157,13 @@ def test_all_problems_at_once() -> None:
 def test_a_misspelt_key_is_recognised() -> None:
     with pytest.raises(ContractError, match='did you mean "batch_size"'):
         parse_job({**json.loads(VALID.read_text()), "batchsize": 1}, "job.json")
+
+
+def test_the_fused_engine_refuses_what_belongs_to_stages() -> None:
+    content = {**json.loads(VALID.read_text()), "engine": "fused", "timing": "materialised"}
+    assert parse_job(content, "job.json").engine == "fused"
+    with pytest.raises(ContractError, match='batch_size = 4: the engine "fused" has 1 only'):
+        parse_job({**content, "batch_size": 4}, "job.json")
 
 
 def test_each_value_that_is_not_built_yet_is_refused_as_such() -> None:

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from cluster_app.contract import COLUMNS, STATUSES, ContractError, JobResult, parse_result
-from cluster_app.contract.result import PHASES, Arithmetic, Counts, ExecutorShare, Partitions, Phase
+from cluster_app.contract.result import (
+    FUSED_PHASES,
+    PHASES,
+    Arithmetic,
+    Counts,
+    EngineSettings,
+    ExecutorShare,
+    Partitions,
+    Phase,
+    SliceCounts,
+    WorkerShare,
+)
 from cluster_app.contract.rows import ddl
 
 RESULT = JobResult(
@@ -24,7 +35,12 @@ RESULT = JobResult(
     versions={"openvino": "2023.3.0"},
     deviations=("a Reshape follows the identity model",),
     errors=(),
+    workers=(WorkerShare("worker-1", 2, 1, 2, *[0.5] * 8),),
+    settings=EngineSettings(threads=1, streams=1, slice_images=64, images_per_task=None, slices_in_flight=1),
+    slices=SliceCounts(total=1, resumed=0),
 )
+# A result may do without them, as those of earlier versions do.
+OPTIONAL = ("workers", "settings", "slices")
 
 REFUSED = {
     "unknown key": (("colour",), "red", 'colour = "red": unknown key; allowed: engine, timing, phases'),
@@ -47,6 +63,19 @@ REFUSED = {
     "versions": (("versions",), [], "versions = []: must be an object with texts"),
     "deviation": (("deviations", 0), None, "deviations[0] = null: must be a text"),
     "schema": (("schema",), 2, "schema = 2: must be 1"),
+    "phase of another engine": (
+        ("phases", 2, "name"),
+        "segment",
+        'phases: "segment" is no phase of the engine "bigdl"',
+    ),
+    "worker without processes": (
+        ("workers", 0, "processes"),
+        0,
+        "workers[0].processes = 0: must be a whole number of 1",
+    ),
+    "worker's unknown key": (("workers", 0, "gpu"), 1, "workers[0].gpu = 1: unknown key; allowed: host, processes"),
+    "settings": (("settings", "threads"), "2", 'settings.threads = "2": must be a whole number'),
+    "slices": (("slices",), 4, "slices = 4: must be an object with total, resumed"),
 }
 
 
@@ -65,7 +94,7 @@ def test_malformed_result_gets_one_message(what: str) -> None:
     assert messages[0].startswith("job-result.json: ")
 
 
-@pytest.mark.parametrize("key", [key for key in json.loads(RESULT.to_json()) if key != "schema"])
+@pytest.mark.parametrize("key", sorted({*json.loads(RESULT.to_json())} - {"schema", *OPTIONAL}))
 def test_no_key_may_be_missing(key: str) -> None:
     content = json.loads(RESULT.to_json())
     del content[key]
@@ -75,6 +104,22 @@ def test_no_key_may_be_missing(key: str) -> None:
 
 def test_what_is_written_reads_the_same() -> None:
     assert parse_result(RESULT.to_json(), "job-result.json") == RESULT
+
+
+@pytest.mark.parametrize("key", OPTIONAL)
+def test_what_came_later_may_be_missing(key: str) -> None:
+    content = json.loads(RESULT.to_json())
+    del content[key]
+    assert parse_result(content, "job-result.json").counts == RESULT.counts
+
+
+def test_the_fused_engine_has_phases_of_its_own() -> None:
+    content = {**json.loads(RESULT.to_json()), "engine": "fused"}
+    content["phases"] = [{"name": name, "seconds": 1} for name in FUSED_PHASES]
+    assert parse_result(content, "job-result.json").seconds("segment") == 1
+    del content["phases"][2]
+    with pytest.raises(ContractError, match='"segment" is missing'):
+        parse_result(content, "job-result.json")
 
 
 def test_a_failed_job_may_lack_what_it_did_not_reach() -> None:

@@ -185,3 +185,93 @@ def test_damaged_bytes_never_raise(name: str) -> None:
         for _ in range(source.randrange(1, 6)):
             data[source.randrange(len(data))] = source.randrange(256)
         assert inspect(bytes(data)).status in (OK, CORRUPT, UNSUPPORTED)
+
+
+# The data of a PNG, and sizes
+
+
+def png(width: int, height: int, stream: bytes, bits: int = 8, colour: int = 2, interlaced: int = 0) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", stream) + chunk(b"IEND", b"")
+
+
+ROWS = random.Random(3).randbytes(HEIGHT * (1 + 3 * WIDTH))
+STREAM = zlib.compress(ROWS)
+
+
+def test_a_stream_of_the_right_length_is_ok() -> None:
+    assert inspect(png(WIDTH, HEIGHT, STREAM)) == Inspection(OK, None, WIDTH, HEIGHT)
+    # More than enough does no harm.
+    assert inspect(png(WIDTH, HEIGHT, zlib.compress(ROWS + ROWS))).status == OK
+
+
+def test_a_stream_in_many_pieces_is_ok() -> None:
+    whole = png(WIDTH, HEIGHT, STREAM)
+    place = whole.index(b"IDAT") - 4
+    pieces = b"".join(chunk(b"IDAT", STREAM[begin : begin + 7]) for begin in range(0, len(STREAM), 7))
+    assert inspect(whole[:place] + pieces + chunk(b"IEND", b"")).status == OK
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (STREAM[:100] + b"\xff" * 40 + STREAM[140:], "cannot be inflated"),
+        (b"no zlib stream at all", "cannot be inflated"),
+        (STREAM[:-200], "ends too early"),
+        (zlib.compress(ROWS[:-1]), "ends too early"),
+    ],
+)
+def test_a_broken_stream_behind_good_check_sums_is_corrupt(stream: bytes, said: str) -> None:
+    found = inspect(png(WIDTH, HEIGHT, stream))
+    assert (found.status, found.width, found.height) == (CORRUPT, WIDTH, HEIGHT)
+    assert said in str(found.error)
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour", "row"), [(1, 0, 5), (4, 3, 19), (8, 0, 37), (8, 4, 74), (16, 0, 74), (16, 2, 222), (16, 6, 296)]
+)
+def test_rows_are_as_long_as_their_samples_say(bits: int, colour: int, row: int) -> None:
+    exact = zlib.compress(bytes(HEIGHT * (1 + row)))
+    assert inspect(png(WIDTH, HEIGHT, exact, bits, colour)).status == OK
+    short = zlib.compress(bytes(HEIGHT * (1 + row) - 1))
+    assert inspect(png(WIDTH, HEIGHT, short, bits, colour)).status == CORRUPT
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(1, 1, 2), (4, 1, 7), (8, 8, 79), (5, 5, 36)])
+def test_interlaced_rows(width: int, height: int, size: int) -> None:
+    """Sizes counted by hand, grey of 8 bits: a filter byte for each row of each pass that is not empty."""
+    assert inspect(png(width, height, zlib.compress(bytes(size)), 8, 0, 1)).status == OK
+    assert inspect(png(width, height, zlib.compress(bytes(size - 1)), 8, 0, 1)).status == CORRUPT
+
+
+def test_a_colour_type_that_there_is_not() -> None:
+    assert "colour type 5" in str(inspect(png(WIDTH, HEIGHT, STREAM, colour=5)).error)
+
+
+def test_sixteen_bits_are_noted() -> None:
+    assert inspect(png(WIDTH, HEIGHT, zlib.compress(bytes(HEIGHT * 223)), 16, 2)).deep
+    assert not inspect(GOOD["png"]).deep
+
+
+def test_more_than_a_hundred_megapixels_are_not_decoded() -> None:
+    row = 1 + 10_000 // 8
+    most = png(10_000, 10_000, zlib.compress(bytes(10_000 * row)), 1, 0)
+    over = png(10_000, 10_001, zlib.compress(bytes(10_001 * row)), 1, 0)
+    assert inspect(most).status == OK
+    found = inspect(over)
+    assert (found.status, found.width, found.height) == (UNSUPPORTED, 10_000, 10_001)
+    assert "at most 100 are supported" in str(found.error)
+
+
+def test_a_large_jpeg_is_refused_by_its_header() -> None:
+    jpeg = GOOD["jpeg"]
+    place = jpeg.index(b"\xff\xc0") + 5
+    large = jpeg[:place] + struct.pack(">HH", 60_000, 60_000) + jpeg[place + 4 :]
+    assert inspect(large).status == UNSUPPORTED
+    assert "3,600 megapixels" in str(inspect(large).error)
+
+
+def test_a_jpeg_of_twelve_bits_is_not_supported() -> None:
+    jpeg = GOOD["jpeg"]
+    place = jpeg.index(b"\xff\xc0") + 4
+    assert "12 bits a sample" in str(inspect(jpeg[:place] + b"\x0c" + jpeg[place + 1 :]).error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import namedtuple
 from dataclasses import replace
 
@@ -11,11 +10,10 @@ import pytest
 
 from cluster_app.contract.job import Job
 from cluster_app.pipeline.arithmetic import Compiled, precisions_of, storage_of, verified
-from cluster_app.pipeline.bigdl_engine import _nested, _three_channels, estimator_config
+from cluster_app.pipeline.bigdl_engine import _nested, estimator_config
+from cluster_app.pipeline.bigdl_reading import three_channels
 from cluster_app.pipeline.phases import Phases
-from cluster_app.pipeline.rows import detections_json
 from cluster_app.pipeline.sinks import partial_of
-from cluster_app.tasks import Detection
 
 JOB = Job(
     input="file:/srv/in/photos",
@@ -59,26 +57,6 @@ def test_a_phase_that_fails_is_timed_and_its_error_goes_on() -> None:
     with pytest.raises(ValueError, match="inside"), phases.measure("predict"):
         raise ValueError("inside")
     assert list(phases.seconds) == ["predict"]
-
-
-# Rows
-
-
-def test_detections_as_json_have_the_contracts_names() -> None:
-    found = Detection(18, 0.5, (1.0, 2.0, 3.0, 4.0), {"size": [23, 37], "counts": "0a`"})
-    assert json.loads(detections_json([found, replace(found, category_id=90)])) == [
-        {
-            "category_id": category,
-            "score": 0.5,
-            "bbox": [1.0, 2.0, 3.0, 4.0],
-            "segmentation": {"size": [23, 37], "counts": "0a`"},
-        }
-        for category in (18, 90)
-    ]
-
-
-def test_no_detection_is_an_empty_list() -> None:
-    assert detections_json([]) == "[]"
 
 
 # Arithmetic
@@ -188,11 +166,11 @@ Image = namedtuple("Image", "origin height width nChannels mode data")
 
 def test_a_colour_image_stays_as_it_is() -> None:
     image = Image("file:/a", 1, 2, 3, 16, bytearray(range(6)))
-    assert _three_channels(image) == tuple(image)
+    assert three_channels(image) == tuple(image)
 
 
 def test_grey_becomes_three_equal_channels() -> None:
-    assert _three_channels(Image("file:/a", 2, 1, 1, 0, bytearray([7, 9]))) == (
+    assert three_channels(Image("file:/a", 2, 1, 1, 0, bytearray([7, 9]))) == (
         "file:/a",
         2,
         1,
@@ -204,7 +182,7 @@ def test_grey_becomes_three_equal_channels() -> None:
 
 def test_alpha_is_dropped() -> None:
     data = bytearray([1, 2, 3, 255, 4, 5, 6, 0])
-    assert _three_channels(Image("file:/a", 1, 2, 4, 24, data)) == (
+    assert three_channels(Image("file:/a", 1, 2, 4, 24, data)) == (
         "file:/a",
         1,
         2,

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
 
 import pytest
 
-from cluster_app.pipeline.inventory import (
-    escape_glob,
-    needs_quoting,
-    packed,
-    partition_bytes,
-    relative,
-    relative_origin,
-)
+from cluster_app.pipeline.packing import images_per_task, packed, partition_bytes, settings_by_number
+from cluster_app.pipeline.paths import escape_glob, hidden, local_path, needs_quoting, relative, relative_origin
 
 
 @pytest.mark.parametrize(
@@ -68,8 +63,19 @@ def test_names_that_a_url_quotes(character: str) -> None:
     assert needs_quoting(f"file:/in/a{character}b.jpg")
 
 
-def simulated(sizes: list[int], split: int) -> list[list[int]]:
-    """FilePartition.getFilePartitions of Spark 3.1 for unsplittable files, with an open cost of one byte."""
+@pytest.mark.parametrize("uri", ["file:/srv/in/model/a%20b.xml", "file:///srv/in/model/a%20b.xml"])
+def test_a_local_path_takes_percent_signs_as_they_are(uri: str) -> None:
+    assert local_path(uri) == "/srv/in/model/a%20b.xml"
+
+
+@pytest.mark.parametrize(("image", "expected"), [("a/b.jpg", False), ("a_b/c.d.jpg", False), ("_a/b.jpg", True)])
+def test_hadoops_own_files_are_no_input(image: str, expected: bool) -> None:
+    assert hidden(image) == expected
+    assert hidden(f"folder/.{image}")
+
+
+def simulated(sizes: list[int], split: int, open_cost: int = 1) -> list[list[int]]:
+    """FilePartition.getFilePartitions of Spark 3.1 for unsplittable files."""
     partitions: list[list[int]] = []
     current: list[int] = []
     current_size = 0
@@ -78,7 +84,7 @@ def simulated(sizes: list[int], split: int) -> list[list[int]]:
             if current:
                 partitions.append(current)
             current, current_size = [], 0
-        current_size += size + 1
+        current_size += size + open_cost
         current.append(size)
     if current:
         partitions.append(current)
@@ -117,3 +123,23 @@ def test_equal_files_are_shared_out_evenly(count: int, asked: int) -> None:
 
 def test_more_partitions_than_files_gives_each_file_its_own() -> None:
     assert len(simulated([500, 400, 300], partition_bytes([500, 400, 300], 8))) == 3
+
+
+def test_partitions_by_number_hold_that_many_whatever_the_sizes() -> None:
+    for sizes in samples():
+        for files in (1, 2, 3, 8):
+            settings = settings_by_number(files)
+            cost, most = (int(settings[f"spark.sql.files.{name}"]) for name in ("openCostInBytes", "maxPartitionBytes"))
+            # Spark takes the smaller of the limit and all bytes divided by the least number of partitions.
+            limit = min(most, max(cost, sum(sizes) + cost * len(sizes)))
+            shares = simulated(sizes, limit, cost)
+            assert sorted(chain(*shares)) == sorted(sizes)
+            assert [len(share) for share in shares[:-1]] == [files] * (len(shares) - 1)
+            assert 1 <= len(shares[-1]) <= files
+
+
+@pytest.mark.parametrize(
+    ("images", "slots", "expected"), [(1, 4, 1), (39, 1, 1), (40, 1, 2), (21, 3, 1), (10_000, 6, 8), (400, 4, 5)]
+)
+def test_tasks_are_small_and_many(images: int, slots: int, expected: int) -> None:
+    assert images_per_task(images, slots) == expected

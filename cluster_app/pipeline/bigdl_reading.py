@@ -1,0 +1,106 @@
+"""Stage 1 of the paper: images read by Spark's own reader, or, where it has none for them, as it would.
+
+The rows hold Spark's image struct: origin, height, width, channels, OpenCV's type, bytes.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import Any, Dict, List, Mapping, Tuple
+
+from cluster_app.pipeline.decoding import UNDECODABLE, decode, decode_for_network, reduction
+from cluster_app.pipeline.engine import Context
+from cluster_app.pipeline.images import CORRUPT, Inspection
+from cluster_app.pipeline.inventory import InputFile, read_content
+from cluster_app.pipeline.packing import partition_bytes
+from cluster_app.pipeline.paths import escape_glob, needs_quoting, relative, relative_origin
+
+# Channels and OpenCV type (CV_8UC3) of a colour image in Spark's image struct.
+_COLOUR = (3, 16)
+
+
+def read_images(context: Context, files: List[InputFile], known: Mapping[str, Inspection], of: int) -> Any:
+    """A frame of name and Spark's image struct: these images of a slice of `of` files.
+
+    The job's numbers of partitions are those of the whole input; a slice gets its share of them.
+    """
+    from pyspark.sql import functions as F
+
+    spark, job, root = context.spark, context.job, context.root
+    spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
+    others = {
+        file.image: known[file.image] for file in files if not _spark_reads(f"{root}/{file.image}", known[file.image])
+    }
+    plain = [file for file in files if file.image not in others]
+    if job.read_partitions is not None:
+        # Spark's own packing, told to make that many; its cost of opening a file (4 MB) would rule over small files.
+        split = partition_bytes([file.size for file in plain], ceil(job.read_partitions * of / context.images))
+        spark.conf.set("spark.sql.files.openCostInBytes", "1")
+        spark.conf.set("spark.sql.files.minPartitionNum", "1")
+        spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
+    frames = []
+    if plain:
+        names = F.udf(lambda origin: relative_origin(origin, root))
+        paths = [escape_glob(f"{root}/{file.image}") for file in plain]
+        frame = spark.read.format("image").option("recursiveFileLookup", "true").load(paths)
+        frames.append(frame.select(names("image.origin").alias("name"), "image"))
+    if others:
+        frames.append(_read_with_opencv(spark, others, root))
+    frame = frames[0] if len(frames) == 1 else frames[0].union(frames[1])
+    # Spark's mark of an image that could not be decoded.
+    frame = frame.where(F.col("image.height") > 0)
+    if job.repartition is not None:
+        frame = frame.repartition(ceil(job.repartition * of / context.images))
+    return frame
+
+
+def _spark_reads(path: str, seen: Inspection) -> bool:
+    """Whether Spark 3.1's image reader finds the file, which it looks for under its quoted name, and decodes it as
+    the other engine does: it has a rule of its own for 16 bits, and none for large images.
+    """
+    return not needs_quoting(path) and not seen.deep and reduction(seen) == 1
+
+
+def _read_with_opencv(spark: Any, images: Mapping[str, Inspection], root: str) -> Any:
+    """Images decoded by OpenCV into Spark's image struct."""
+    from pyspark.sql import functions as F
+
+    name = F.udf(lambda path: relative(path, root))
+    read = F.udf(lambda path, content: _decoded(path, content, images[relative(path, root)]), image_struct())
+    frame = read_content(spark, root, sorted(images))
+    return frame.select(name("path").alias("name"), read("path", "content").alias("image"))
+
+
+def _decoded(path: str, content: Any, seen: Inspection) -> Tuple[Any, ...]:
+    image = decode_for_network(bytes(content), seen)
+    if image is None:
+        return (path, -1, -1, -1, -1, bytearray())
+    height, width = image.shape[:2]
+    return (path, height, width, *_COLOUR, bytearray(image.tobytes()))
+
+
+def undecodable(context: Context, known: Mapping[str, Inspection], names: List[str]) -> Dict[str, Inspection]:
+    """Of images that were lost on the way, those that cannot be decoded: corrupt, by the other engine's rule."""
+    root = context.root
+    content = read_content(context.spark, root, names).rdd
+    found = content.map(lambda row: (relative(row.path, root), decode(bytes(row.content)) is not None)).collect()
+    lost = [name for name, decoded in found if not decoded]
+    return {name: Inspection(CORRUPT, UNDECODABLE, known[name].width, known[name].height) for name in lost}
+
+
+def image_struct() -> Any:
+    """The type of Spark's image column."""
+    from pyspark.ml.image import ImageSchema
+
+    return ImageSchema.imageSchema["image"].dataType
+
+
+def three_channels(image: Any) -> Tuple[Any, ...]:
+    """(origin, height, width, channels, mode, bytes) with grey repeated and alpha dropped; Spark's bytes are BGR(A)."""
+    import numpy
+
+    if image.nChannels == 3:
+        return tuple(image)
+    pixels = numpy.frombuffer(image.data, numpy.uint8).reshape(image.height, image.width, image.nChannels)
+    colour = pixels[:, :, :3] if image.nChannels == 4 else numpy.repeat(pixels, 3, axis=2)
+    return (image.origin, image.height, image.width, *_COLOUR, bytearray(numpy.ascontiguousarray(colour).tobytes()))

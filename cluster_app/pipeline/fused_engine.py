@@ -1,0 +1,158 @@
+"""One pass over the data: each file is read once and leaves a Python worker as its finished row.
+
+Spark reads and schedules; `fused_worker` does the rest. Tasks are small and go to whichever slot is free, so that a
+fast node takes more of them; a slice's last tasks leave slots to the next slice, which is under way already.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from math import ceil
+from typing import Any, Callable, Deque, Dict, Iterator, List, Tuple
+
+from cluster_app.contract.result import EngineSettings
+from cluster_app.pipeline import arithmetic, fused_worker
+from cluster_app.pipeline.engine import Commit, Context, Outcome
+from cluster_app.pipeline.inventory import read_content, unread
+from cluster_app.pipeline.packing import images_per_task, settings_by_number
+from cluster_app.pipeline.rows import assemble
+from cluster_app.pipeline.slices import Slice
+from cluster_app.pipeline.worker_report import Place, Tallies, Tally, by_host, images_by_host
+from cluster_app.tasks import PostprocessOptions
+
+# Images of a slice: what a driver that dies loses, times the slices in flight.
+SLICE_IMAGES = 64
+_POLL_SECONDS = 0.1
+
+Packed = List[Tuple[str, bytes]]
+Report = Callable[[Dict[Place, Tally]], None]
+
+
+def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
+    """Segments the slices and commits each as it ends. Raises ArithmeticError if a worker computes in another way."""
+    spark, job = context.spark, context.job
+    per_task = _per_task(context)
+    largest = max((len(one.files) for one in slices), default=0)
+    # Two slices more than the slots can hold: one in its tail, one that fills the slots, one about to start.
+    in_flight = 2 + ceil(context.slots * per_task / max(1, largest))
+    _configure(spark, per_task)
+    tallies = spark.sparkContext.accumulator({}, Tallies())
+    model = _brought_to_the_nodes(context)
+    frame_of = _frames(context, model, tallies.add)
+
+    def watch() -> None:
+        seen = dict(tallies.value)
+        _verify(context, seen)
+        done = images_by_host(seen)
+        context.progress.update(sum(done.values()), done)
+
+    with context.phases.measure("segment"):
+        tasks = 0
+        for one, packed in _as_they_end(slices, frame_of, in_flight, watch):
+            watch()
+            commit(one, assemble(one.files, packed, unread(one.files)))
+            tasks += ceil(len(one.files) / per_task)
+        if not any(tally.compiled for tally in tallies.value.values()):
+            # Every slice was committed before, or holds no file that is read.
+            _compile_only(context, model, tallies.add)
+
+    settings = EngineSettings(
+        threads=job.threads_per_task,
+        streams=fused_worker.STREAMS,
+        slice_images=job.slice_images or SLICE_IMAGES,
+        images_per_task=per_task,
+        slices_in_flight=in_flight,
+    )
+    _verify(context, tallies.value)
+    return Outcome(job.precision, {"read": tasks, "predict": tasks}, settings, workers=by_host(tallies.value))
+
+
+def _per_task(context: Context) -> int:
+    asked = context.job.read_partitions
+    return ceil(context.images / asked) if asked else images_per_task(context.images, context.slots)
+
+
+def _configure(spark: Any, per_task: int) -> None:
+    for name, value in settings_by_number(per_task).items():
+        spark.conf.set(name, value)
+    # A batch is one file: more would be held in memory together.
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
+    # Over 32 paths Spark would list the files in a job of its own, behind those that are running.
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", str(2**31 - 1))
+
+
+def _verify(context: Context, seen: Dict[Place, Tally]) -> None:
+    """Raises ArithmeticError as soon as one worker has compiled another arithmetic than asked for."""
+    compiled = [one for tally in seen.values() for one in tally.compiled]
+    if compiled:
+        arithmetic.verified(context.job, compiled)
+
+
+def _brought_to_the_nodes(context: Context) -> fused_worker.ModelSettings:
+    """The model, which each node reads where it lies, or fetches from there when its first task starts."""
+    job = context.job
+    if not job.model.startswith("file:"):
+        for uri in (job.model, job.model[: -len(".xml")] + ".bin"):
+            context.spark.sparkContext.addFile(uri)
+    return fused_worker.ModelSettings(job.model, job.precision, job.threads_per_task)
+
+
+def _compile_only(context: Context, model: fused_worker.ModelSettings, report: Report) -> None:
+    task, slots = context.task, context.slots
+    context.spark.sparkContext.parallelize(range(slots), slots).foreachPartition(
+        lambda _: fused_worker.compile_only(model, task, report)
+    )
+
+
+def _frames(context: Context, model: fused_worker.ModelSettings, report: Report) -> Callable[[Slice], Any]:
+    """From a slice to the frame of its packed rows; None if the slice has no file that is read."""
+    spark, job, task, root = context.spark, context.job, context.task, context.root
+    priors = spark.sparkContext.broadcast(context.priors)
+    options = PostprocessOptions(job.score_threshold, job.mask_threshold, job.top_k)
+
+    def segment(batches: Iterator[Any]) -> Iterator[Any]:
+        return fused_worker.segment(batches, root, model, task, priors.value, options, report)
+
+    def frame_of(one: Slice) -> Any:
+        passed_over = unread(one.files)
+        names = [file.image for file in one.files if file.image not in passed_over]
+        if not names:
+            return None
+        frame = read_content(spark, root, names)
+        if job.repartition is not None:
+            frame = frame.repartition(ceil(job.repartition * len(one.files) / context.images))
+        return frame.mapInPandas(segment, fused_worker.COLUMNS)
+
+    return frame_of
+
+
+def _as_they_end(
+    slices: List[Slice], frame_of: Callable[[Slice], Any], in_flight: int, watch: Callable[[], None]
+) -> Iterator[Tuple[Slice, Packed]]:
+    """Runs the slices, several at once, earlier ones first; gives each with its packed rows when it has ended.
+
+    One thread submits them all: Spark keeps a job's description with the thread. If one fails, or the consumer does,
+    the others are cancelled.
+    """
+    waiting: Deque[Slice] = deque(slices)
+    running: List[Tuple[Slice, Any]] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < in_flight:
+                one = waiting.popleft()
+                frame = frame_of(one)
+                if frame is None:
+                    yield one, []
+                else:
+                    running.append((one, frame._jdf.javaRDD().collectAsync()))
+            ended = [pair for pair in running if pair[1].isDone()]
+            for pair in ended:
+                running.remove(pair)
+                yield pair[0], [(row.getString(0), bytes(row.get(1))) for row in pair[1].get()]
+            if not ended:
+                time.sleep(_POLL_SECONDS)
+            watch()
+    finally:
+        for _, future in running:
+            future.cancel(True)

@@ -1,0 +1,107 @@
+"""The job's result: what is in the output, as it was written, and how it came there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
+
+from cluster_app.contract.job import Job
+from cluster_app.contract.result import (
+    Arithmetic,
+    Counts,
+    ExecutorShare,
+    JobResult,
+    Partitions,
+    Phase,
+    SliceCounts,
+)
+from cluster_app.contract.rows import STATUSES
+from cluster_app.pipeline.engine import Outcome
+from cluster_app.pipeline.phases import Phases
+from cluster_app.pipeline.slices import Slice
+
+# Messages of failed images that go into the result; the rows hold all of them.
+_MAX_ERRORS = 20
+
+
+@dataclass(frozen=True)
+class Written:
+    """counts: of the output's rows; hosts: images by the host that segmented them; failures: first of them, by name;
+    to_draw: the rows, as in the output, of the first images by name that have a detection.
+    """
+
+    counts: Counts
+    hosts: Mapping[str, int]
+    failures: Tuple[str, ...]
+    to_draw: Tuple[Mapping[str, Any], ...]
+
+
+def read(slices: Iterable[Tuple[Slice, Any]], overlays: int) -> Written:
+    """Counts the rows as they were written: each slice with its pyarrow Table. overlays: how many rows to draw.
+
+    Raises RuntimeError unless each file has exactly one row.
+    """
+    from pyarrow import compute
+
+    images, found = 0, 0
+    statuses, hosts = Counter[str](), Counter[str]()
+    failures: List[str] = []
+    to_draw: List[Mapping[str, Any]] = []
+    for one, table in slices:
+        if table.column("image").to_pylist() != [file.image for file in one.files]:
+            raise RuntimeError(f"{one.file_name}: does not hold one row for each of its {len(one.files)} files")
+        images += len(table)
+        statuses.update(table.column("status").to_pylist())
+        hosts.update(host for host in table.column("host").to_pylist() if host)
+        sizes = compute.list_value_length(table.column("detections"))
+        found += sum(sizes.to_pylist())
+        failed = table.filter(compute.equal(table.column("status"), "failed"))
+        failures += [f"{row['image']}: {row['error']}" for row in failed.select(["image", "error"]).to_pylist()]
+        with_detections = table.filter(compute.greater(sizes, 0))
+        to_draw += with_detections.slice(0, overlays - len(to_draw)).to_pylist()
+    counts = Counts(images=images, detections=found, **{status: statuses[status] for status in STATUSES})
+    return Written(counts, hosts, tuple(failures[:_MAX_ERRORS]), tuple(to_draw))
+
+
+def result(
+    spark: Any,
+    job: Job,
+    written: Written,
+    outcome: Outcome,
+    storage_kind: str,
+    phases: Phases,
+    slices: Tuple[int, int],
+) -> JobResult:
+    """The result of a job that ended. storage_kind: of the weights; slices: how many, and how many were left to do."""
+    total, left = slices
+    return JobResult(
+        engine=job.engine,
+        timing=job.timing,
+        phases=tuple(Phase(name, seconds) for name, seconds in phases.seconds.items()),
+        counts=written.counts,
+        arithmetic=Arithmetic(job.precision, outcome.precision, storage_kind),
+        threads_per_task=job.threads_per_task,
+        partitions=Partitions(**outcome.partitions),
+        executors=tuple(ExecutorShare(host, images) for host, images in sorted(written.hosts.items())),
+        versions=_versions(spark),
+        deviations=outcome.deviations,
+        errors=written.failures,
+        workers=outcome.workers,
+        settings=outcome.settings,
+        slices=SliceCounts(total=total, resumed=total - left),
+    )
+
+
+def _versions(spark: Any) -> Dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    names: List[str] = ["bigdl-orca-spark3", "openvino", "numpy", "pandas", "pyarrow", "opencv-python-headless"]
+    return {
+        "python": platform.python_version(),
+        "spark": spark.version,
+        "java": spark._jvm.java.lang.System.getProperty("java.version"),
+        "hadoop": spark._jvm.org.apache.hadoop.util.VersionInfo.getVersion(),
+        **{name: version(name) for name in names},
+    }
