@@ -47,8 +47,9 @@ def submit(
 ) -> Submitted:
     """Submits a job and waits for its end; `evidence` gets the driver's log and Spark's event log.
 
-    On Ctrl-C or a time-out the job is ended and its half-written output is removed, unless the job says "resume". Raises UserError for a job that
-    the cluster cannot read or run, RunFailed with the driver's own message for one that failed.
+    On Ctrl-C or a time-out the job is ended and its half-written output is removed, unless the job says "resume".
+    Raises UserError for a job that the cluster cannot read or run, RunFailed with the driver's own message for one
+    that failed.
     """
     check_threads(spec, job.threads_per_task)
     staging.check_readable(spec, job)
