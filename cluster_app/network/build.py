@@ -60,6 +60,11 @@ class Order:
         return f"yolact-{self.configuration}-{self.config.image_size}"
 
     @property
+    def names(self) -> list[str]:
+        """Of the classes, in the order of the scores."""
+        return [one["name"] for one in manifest.categories(self.configuration, self.config.num_classes)]
+
+    @property
     def artefacts(self) -> Sequence[artefacts.Artefact]:
         return artefacts.FULL if self.full else artefacts.PLAIN
 
@@ -154,7 +159,7 @@ def _build(order: Order, source: manifest.Source, out: Path) -> None:
             simplified, priors = _onnx(model, folder)
         for artefact in (artefacts.FP32, artefacts.FP16):
             with watch(artefact.stem):
-                convert(folder / artefact.source, folder / artefact.file, artefact.storage, order.config)
+                convert(folder / artefact.source, folder / artefact.file, artefact.storage, order.config, order.names)
         if order.full:
             with watch(artefacts.INT8.stem):
                 _quantise(order, folder)

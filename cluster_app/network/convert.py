@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import openvino as ov
 
+from cluster_app.tasks.yolact.categories import LABELS, to_labels
 from cluster_app.tasks.yolact.config import INPUT_NAME, OUTPUT_NAMES, YolactConfig
 
 
-def convert(onnx_path: Path, xml_path: Path, storage: str, config: YolactConfig) -> dict[str, int]:
+def convert(
+    onnx_path: Path, xml_path: Path, storage: str, config: YolactConfig, names: Sequence[str]
+) -> dict[str, int]:
     """Write the .xml and .bin, weights stored in "FP32" or "FP16"; return the bytes of constants by element type.
 
     The IR has a static batch of 1, NCHW float32 input "input", and the raw outputs by name. Raises
-    RuntimeError if a name or shape came out otherwise, or if the weights are not stored as asked.
+    RuntimeError if a name or shape came out otherwise, or if the weights are not stored as asked. names: of the classes,
+    in the order of the scores; the IR and what is made of it keep them.
     """
     model = ov.convert_model(onnx_path)
+    model.set_rt_info(to_labels(names), list(LABELS))
     ov.save_model(model, str(xml_path), compress_to_fp16=storage == "FP16")
     check_interface(xml_path, config)
     stored = constants(xml_path)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 from cluster_app.contract.checks import ContractError
 from cluster_app.contract.job import Job, parse_job
@@ -30,6 +30,7 @@ from cluster_app.pipeline.slices import cut, identity
 from cluster_app.pipeline.storage import Storage
 from cluster_app.tasks import Task
 from cluster_app.tasks.yolact.adapter import YolactTask
+from cluster_app.tasks.yolact.categories import names_in_ir
 
 _ENGINES: Dict[str, Any] = {"bigdl": bigdl_engine, "fused": fused_engine}
 
@@ -42,7 +43,7 @@ def main(arguments: List[str]) -> int:
     try:
         with open(arguments[0]) as file:
             job = parse_job(file.read(), arguments[0])
-        result = run(job, begin, YolactTask())
+        result = run(job, begin, _yolact)
     except (ContractError, BadInput) as error:
         for line in str(error).splitlines():
             print(f"job: refused: {line}", file=sys.stderr)
@@ -56,8 +57,17 @@ def main(arguments: List[str]) -> int:
     return 1 if result.counts.failed else 0
 
 
-def run(job: Job, begin: float, task: Task) -> JobResult:
-    """The whole pipeline. `begin` is when the process started, on time.perf_counter's clock."""
+def _yolact(ir_xml: str) -> YolactTask:
+    """The task with the classes' names that the model keeps."""
+    return YolactTask(names=names_in_ir(ir_xml))
+
+
+def run(job: Job, begin: float, task_of: Callable[[str], Task]) -> JobResult:
+    """The whole pipeline.
+
+    begin: when the process started, on time.perf_counter's clock. task_of: gives the task of a model, from the text of
+    its IR's .xml.
+    """
     phases = Phases()
     with phases.measure("start"):
         spark = open_session(job.engine)
@@ -77,7 +87,8 @@ def run(job: Job, begin: float, task: Task) -> JobResult:
             if sinks.is_complete(storage, job, slices):
                 return _finished_before(storage, job)
             local_model, priors = _fetch_model(storage, job, folder)
-            storage_kind = arithmetic.storage_of(_read_text(local_model))
+            ir_xml = _read_text(local_model)
+            storage_kind, task = arithmetic.storage_of(ir_xml), task_of(ir_xml)
             left = sinks.begin(storage, job, slices)
         try:
             progress = Progress.of(slices, left)

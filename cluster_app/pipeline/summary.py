@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Mapping, Tuple
@@ -28,7 +29,7 @@ _MAX_ERRORS = 20
 @dataclass(frozen=True)
 class Written:
     """counts: of the output's rows; hosts: images by the host that segmented them; failures: first of them, by name;
-    to_draw: the rows, as in the output, of the first images by name that have a detection.
+    to_draw: the rows, as in the output, whose best detections are the surest, by name.
     """
 
     counts: Counts
@@ -59,9 +60,22 @@ def read(slices: Iterable[Tuple[Slice, Any]], overlays: int) -> Written:
         failed = table.filter(compute.equal(table.column("status"), "failed"))
         failures += [f"{row['image']}: {row['error']}" for row in failed.select(["image", "error"]).to_pylist()]
         with_detections = table.filter(compute.greater(sizes, 0))
-        to_draw += with_detections.slice(0, overlays - len(to_draw)).to_pylist()
+        to_draw = heapq.nlargest(overlays, [*to_draw, *_surest(with_detections, overlays)], key=_best_score)
     counts = Counts(images=images, detections=found, **{status: statuses[status] for status in STATUSES})
-    return Written(counts, hosts, tuple(failures[:_MAX_ERRORS]), tuple(to_draw))
+    drawn = sorted(to_draw, key=lambda row: str(row["image"]))
+    return Written(counts, hosts, tuple(failures[:_MAX_ERRORS]), tuple(drawn))
+
+
+def _surest(table: Any, count: int) -> List[Mapping[str, Any]]:
+    """The rows with the highest best scores; only these leave Arrow. Detections are there by falling score."""
+    scores = [row[0]["score"].as_py() for row in table.column("detections")] if count else []
+    chosen = heapq.nlargest(count, range(len(scores)), key=scores.__getitem__)
+    rows: List[Mapping[str, Any]] = table.take(chosen).to_pylist() if chosen else []
+    return rows
+
+
+def _best_score(row: Mapping[str, Any]) -> float:
+    return float(row["detections"][0]["score"])
 
 
 def result(

@@ -60,6 +60,6 @@ if __name__ == "__main__":
     with open(sys.argv[1]) as job_file:
         job = parse_job(job_file.read(), sys.argv[1])
     folder, name = os.path.dirname(local_path(job.output)), sys.argv[2]
-    result = run(job, time.perf_counter(), FaultyTask(FAULTS[name], f"{folder}/.{name}-struck"))
+    result = run(job, time.perf_counter(), lambda _: FaultyTask(FAULTS[name], f"{folder}/.{name}-struck"))
     print("job-result: " + json.dumps(json.loads(result.to_json())), flush=True)
     os._exit(0)

@@ -1,9 +1,12 @@
 """One synthetic scene: objects over a background, with the exact mask of what is visible of each.
 
 Objects are decided from front to back. Each is drawn at four times the resolution; a pixel belongs to
-it if at least half of it is covered, and nothing in front has that pixel. An object of which less than 30 % would be
+it if at least half of it is covered, and nothing in front has that pixel. An object of which less than 40 % would be
 visible is not placed (its part outside of the picture counts as hidden), nor is one with fewer than 50 visible
 pixels: so no object is in the picture without an annotation, and none is annotated that cannot be told.
+
+Objects are vivid. A class has a hue and a pattern of its own, each in nine cases of ten and independently, and its
+outline always. Things of no class are as vivid, of any hue and pattern; backgrounds are photographs, or muted.
 """
 
 from __future__ import annotations
@@ -18,12 +21,13 @@ from cluster_app.network.training import shapes, textures
 from cluster_app.network.training.classes import CLASSES
 from cluster_app.tasks import Bytes, Floats
 
-LEAST_VISIBLE_SHARE = 0.3
+LEAST_VISIBLE_SHARE = 0.4
 LEAST_VISIBLE_PIXELS = 50
 SIDES = (176, 336)  # of a scene, in pixels; height and width are drawn apart
 _SUBPIXELS = 4
-_OWN_TEXTURE = 0.85  # how often a class has its own pattern: texture tells it mostly, the outline always
-_PHOTO_FILL, _PHOTO_BACKGROUND = 0.05, 0.5
+_OWN = 0.9  # how often an object has its class's pattern, and its class's hue
+_PHOTO_FILL, _PHOTO_BACKGROUND = 0.03, 0.6
+_MUTED = (textures.clouds, textures.gradient, textures.grain)
 
 Random = np.random.Generator
 
@@ -106,13 +110,13 @@ def _cast(height: int, width: int, rng: Random) -> list[tuple[int | None, shapes
     side = (height * width) ** 0.5
     crowded = rng.random() < 0.25
     if crowded:
-        count, smallest, largest = int(rng.integers(7, 13)), 0.07, 0.17
+        count, smallest, largest = int(rng.integers(6, 11)), 0.08, 0.18
         middle, spread = rng.uniform(0.3, 0.7, 2), 0.2
     else:
-        count, smallest, largest = int(rng.integers(2, 8)), 0.07, 0.38
+        count, smallest, largest = int(rng.integers(2, 7)), 0.08, 0.38
         middle, spread = np.array([0.5, 0.5]), 0.0
     kinds: list[int | None] = [int(rng.integers(len(CLASSES))) for _ in range(count)]
-    kinds += [None] * int(rng.integers(0, 5))
+    kinds += [None] * int(rng.integers(0, 3))
     rng.shuffle(kinds)  # type: ignore[arg-type]
     cast: list[tuple[int | None, shapes.Outline]] = []
     for category in kinds:
@@ -129,23 +133,26 @@ def _cast(height: int, width: int, rng: Random) -> list[tuple[int | None, shapes
 
 def _fill(category: int | None, height: int, width: int, photos: Sequence[Bytes], rng: Random) -> Floats:
     if rng.random() < _PHOTO_FILL:
-        colours = textures.photo_patch(photos, height, width, rng)
-    elif category is not None and rng.random() < _OWN_TEXTURE:
-        colours = textures.PATTERNS[category](height, width, rng)
+        filling = textures.photo_patch(photos, height, width, rng)
     else:
-        colours = textures.PATTERNS[int(rng.integers(len(textures.PATTERNS)))](height, width, rng)
-    return colours * _light(height, width, rng)
+        pattern, hue = int(rng.integers(len(textures.PATTERNS))), float(rng.uniform(0, 360))
+        if category is not None and rng.random() < _OWN:
+            pattern = category
+        if category is not None and rng.random() < _OWN:
+            hue = 360 * category / len(CLASSES)
+        filling = textures.PATTERNS[pattern](height, width, textures.vivid(hue, rng), rng)
+    return filling * _light(height, width, rng)
 
 
 def _background(height: int, width: int, photos: Sequence[Bytes], rng: Random) -> Floats:
     if rng.random() < _PHOTO_BACKGROUND:
         return textures.photo_patch(photos, height, width, rng)
-    return textures.PATTERNS[int(rng.integers(len(textures.PATTERNS)))](height, width, rng)
+    return _MUTED[int(rng.integers(len(_MUTED)))](height, width, textures.muted(rng), rng)
 
 
 def _light(height: int, width: int, rng: Random) -> Floats:
     """A gain that changes from corner to corner, (height, width, 1)."""
-    corners = rng.uniform(0.7, 1.2, (2, 2)).astype(np.float32)
+    corners = rng.uniform(0.75, 1.15, (2, 2)).astype(np.float32)
     return cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)[:, :, np.newaxis]
 
 
@@ -154,9 +161,9 @@ def _photographed(canvas: Floats, rng: Random) -> Bytes:
     if rng.random() < 0.5:
         canvas = canvas * _light(*canvas.shape[:2], rng)
     if rng.random() < 0.35:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.3))
+        canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.4, 1.1))
     if rng.random() < 0.5:
-        canvas = (canvas - 127) * rng.uniform(0.5, 1.2) + 127 + rng.uniform(-35, 35)
+        canvas = (canvas - 127) * rng.uniform(0.6, 1.2) + 127 + rng.uniform(-30, 30)
     if rng.random() < 0.5:
-        canvas = canvas + rng.normal(0, rng.uniform(2, 12), canvas.shape)
+        canvas = canvas + rng.normal(0, rng.uniform(2, 9), canvas.shape)
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)

@@ -20,13 +20,13 @@ _ROUND = 64  # points of a full circle
 def star(rng: Random) -> Outline:
     """Five to seven points."""
     points = int(rng.integers(5, 8))
-    radii = np.where(np.arange(2 * points) % 2 == 0, 1.0, rng.uniform(0.38, 0.52))
+    radii = np.where(np.arange(2 * points) % 2 == 0, 1.0, rng.uniform(0.45, 0.58))
     return [_polar(radii)]
 
 
 def ring(rng: Random) -> Outline:
     """A disc with a hole, not quite in its middle."""
-    inner = rng.uniform(0.4, 0.65)
+    inner = rng.uniform(0.35, 0.55)
     offset = rng.uniform(-0.1, 0.1, 2)
     circle = _polar(np.ones(_ROUND))
     return [circle, circle[::-1] * inner + offset]
@@ -34,7 +34,7 @@ def ring(rng: Random) -> Outline:
 
 def cross(rng: Random) -> Outline:
     """A plus with arms of one width."""
-    a = rng.uniform(0.22, 0.38)
+    a = rng.uniform(0.28, 0.4)
     corners = [
         (-a, -1),
         (a, -1),
@@ -62,14 +62,14 @@ def heart(rng: Random) -> Outline:
 
 def arrow(rng: Random) -> Outline:
     """A shaft with a triangular head."""
-    shaft, neck, head = rng.uniform(0.15, 0.3), rng.uniform(-0.15, 0.3), rng.uniform(0.6, 0.85)
+    shaft, neck, head = rng.uniform(0.22, 0.38), rng.uniform(-0.15, 0.2), rng.uniform(0.7, 0.9)
     corners = [(-1, -shaft), (neck, -shaft), (neck, -head), (1, 0), (neck, head), (neck, shaft), (-1, shaft)]
     return [np.array(corners, float)]
 
 
 def crescent(rng: Random) -> Outline:
     """A disc without a second disc that covers a part of it."""
-    distance, radius = rng.uniform(0.45, 0.7), rng.uniform(0.75, 0.95)
+    distance, radius = rng.uniform(0.6, 0.8), rng.uniform(0.75, 0.95)
     x = (1 + distance**2 - radius**2) / (2 * distance)  # where the two circles meet
     outer_from = np.arccos(x)
     inner_from = np.arctan2(np.sin(outer_from), x - distance)

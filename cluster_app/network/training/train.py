@@ -23,6 +23,7 @@ from cluster_app.network.configurations import CONFIGURATIONS, configuration
 from cluster_app.network.model import Yolact
 from cluster_app.network.training import data, log, state
 from cluster_app.network.training.loss import Objects, loss
+from cluster_app.network.training.normalised import folded, normalise
 from cluster_app.network.training.recipe import Settings, initialise, learning_rate, parameter_groups
 from cluster_app.tasks.yolact.priors import make_priors
 
@@ -43,6 +44,7 @@ class Training:
         self.config = configuration(settings.configuration)
         self.model = Yolact(self.config)
         initialise(self.model)
+        normalise(self.model)
         self.model = self.model.to(memory_format=torch.channels_last).train()
         self.optimiser = torch.optim.AdamW(
             parameter_groups(self.model, settings.weight_decay), lr=settings.learning_rate
@@ -138,7 +140,7 @@ def run(training: Training, out: Path, stop: Sequence[int] = ()) -> bool:
             if stop:
                 return False
         training.save(out / CHECKPOINT)
-    state.save_tensors(out / WEIGHTS, training.average.state)
+    state.save_tensors(out / WEIGHTS, folded(Yolact(training.config), training.average.state))
     return True
 
 

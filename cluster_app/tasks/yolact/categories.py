@@ -1,12 +1,16 @@
-"""What a model's classes are called: COCO's 80 categories, or those that its manifest names.
+"""What a model's classes are called: COCO's 80 categories, or those that the model or its manifest names.
 
 Both are in the order of the network's scores without the background: entry 0 is score 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+# Where OpenVINO's model zoo keeps them in an IR: a list with spaces between, those in a name as underscores.
+LABELS = ("model_info", "labels")
 
 CATEGORIES: tuple[tuple[int, str], ...] = (
     (1, "person"), (2, "bicycle"), (3, "car"), (4, "motorcycle"), (5, "airplane"),
@@ -53,3 +57,18 @@ def names_of(manifest: Mapping[str, Any]) -> dict[int, str]:
         raise ValueError(
             f"manifest: categories is {listed!r}; expected a list of {{'id': number, 'name': text}}"
         ) from error
+
+
+def to_labels(names: Sequence[str]) -> str:
+    """Names in the order of the scores as an IR keeps them, see LABELS."""
+    return " ".join(name.replace(" ", "_") for name in names)
+
+
+def names_in_ir(xml: str) -> dict[int, str]:
+    """Names by category id, as the IR's .xml, given as text, keeps them; COCO's if it keeps none."""
+    found = ElementTree.fromstring(xml).find("rt_info/" + "/".join(LABELS))
+    labels = "" if found is None else found.get("value", "")
+    if not labels:
+        return NAMES_BY_ID
+    names = [label.replace("_", " ") for label in labels.split()]
+    return dict(zip(category_ids(len(names) + 1), names))

@@ -13,6 +13,7 @@ from cluster_app.tasks.yolact import rle
 from cluster_app.tasks.yolact.categories import NAMES_BY_ID
 
 MOST_DRAWN = 15  # more hide each other
+LEAST_SCORE = 0.15  # what is less sure is drawn only where nothing is as sure, and then the best of it
 
 _OPACITY = 0.45
 _GOLDEN_RATIO = 0.618
@@ -21,11 +22,14 @@ _GOLDEN_RATIO = 0.618
 def draw(image: Bytes, detections: Sequence[Detection], names: Mapping[int, str] = NAMES_BY_ID) -> Bytes:
     """A copy of the (H, W, 3) uint8 BGR image with masks, boxes, class names and scores of the best 15.
 
+    Of those with a score under 0.15 only the best is drawn, and only if there is no other.
+
     The best detection is drawn last, so that it stays visible. A category that names lacks is written as its
     number. Raises ValueError if a mask's size is not the image's, as when detections of another image are passed.
     """
     canvas = image.copy()
-    best = sorted(detections, key=lambda found: found.score)[-MOST_DRAWN:]
+    ordered = sorted(detections, key=lambda found: found.score)
+    best = [one for one in ordered if one.score >= LEAST_SCORE][-MOST_DRAWN:] or ordered[-1:]
     for detection in best:
         if tuple(detection.segmentation["size"]) != image.shape[:2]:
             raise ValueError(

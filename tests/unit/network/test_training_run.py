@@ -15,7 +15,8 @@ import torch
 from cluster_app.network import configurations
 from cluster_app.network.model import Yolact
 from cluster_app.network.training import data, log, scenes, ship, state, train
-from cluster_app.network.training.recipe import UNNORMALISED_RATE, Settings, learning_rate, parameter_groups
+from cluster_app.network.training.normalised import folded, normalise
+from cluster_app.network.training.recipe import UNNORMALISED_RATE, Settings, initialise, learning_rate, parameter_groups
 from cluster_app.network.weights import load_weights
 
 TINY = replace(
@@ -180,6 +181,25 @@ def test_every_parameter_is_learned_once() -> None:
     assert {(group["weight_decay"], group["scale"]) for group in groups} == {
         (decay, scale) for decay in (0.0, 0.1) for scale in (1.0, UNNORMALISED_RATE)
     }
+
+
+def test_folded_weights_give_what_the_normalised_network_gives() -> None:
+    torch.manual_seed(0)
+    model = Yolact(TINY)
+    published = {name: value.shape for name, value in model.state_dict().items()}
+    initialise(model)
+    normalise(model)
+    with torch.no_grad():
+        for _ in range(3):  # statistics that are not the ones a batch norm begins with
+            model(torch.randn(4, 3, TINY.image_size, TINY.image_size))
+    model.eval()
+    plain = Yolact(TINY).eval()
+    state = folded(Yolact(TINY), model.state_dict())
+    assert {name: value.shape for name, value in state.items()} == published
+    plain.load_state_dict(state)
+    images = torch.randn(2, 3, TINY.image_size, TINY.image_size)
+    for one, other in zip(plain(images), model(images), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
 def test_the_average_follows_the_weights() -> None:

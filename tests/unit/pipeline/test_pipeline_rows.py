@@ -88,14 +88,16 @@ def test_what_was_written_is_counted() -> None:
     assert [row["image"] for row in written.to_draw] == ["a.jpg"]
 
 
-def test_the_first_images_with_detections_are_drawn() -> None:
+def test_the_images_with_the_surest_detections_are_drawn_by_name() -> None:
     files = [InputFile(f"{number}.jpg", 1, 1) for number in range(6)]
-    rows = [(file.image, pack(replace(A, image=file.image))) for file in files]
+    scores = (0.3, 0.9, 0.1, 0.8, 0.7, 0.2)
+    found = [replace(A.detections[0], score=score) for score in scores]
+    rows = [(file.image, pack(replace(A, image=file.image, detections=(one,)))) for file, one in zip(files, found)]
     slices = [
         (Slice(number, tuple(files[number::2]), "0" * 16), assemble(files[number::2], rows[number::2], {}))
         for number in (0, 1)
     ]
-    assert [row["image"] for row in summary.read(slices, 4).to_draw] == ["0.jpg", "2.jpg", "4.jpg", "1.jpg"]
+    assert [row["image"] for row in summary.read(slices, 4).to_draw] == ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
     assert summary.read(slices, 0).to_draw == ()
 
 

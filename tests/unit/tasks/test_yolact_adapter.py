@@ -10,8 +10,8 @@ import pytest
 
 from cluster_app.tasks import Detection, PostprocessOptions, Task
 from cluster_app.tasks.yolact import YolactConfig, YolactTask, rle
-from cluster_app.tasks.yolact.categories import names_of
-from cluster_app.tasks.yolact.overlay import MOST_DRAWN, colour_of, draw
+from cluster_app.tasks.yolact.categories import CATEGORIES, NAMES_BY_ID, names_in_ir, names_of, to_labels
+from cluster_app.tasks.yolact.overlay import LEAST_SCORE, MOST_DRAWN, colour_of, draw
 from cluster_app.tasks.yolact.priors import make_priors
 
 CONFIG = YolactConfig(image_size=64)
@@ -184,11 +184,33 @@ def test_overlay_draws_the_best_on_top() -> None:
 def test_overlay_draws_no_more_than_are_legible() -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     better = [_rectangle(0.9, columns=slice(0, 10)) for _ in range(MOST_DRAWN)]
-    worst = _rectangle(0.1, columns=slice(50, 60))
+    worst = _rectangle(0.2, columns=slice(50, 60))
     assert draw(image, [*better[1:], worst])[30, 50:].any()
     assert not draw(image, [*better, worst])[30, 50:].any()
+
+
+def test_overlay_draws_unsure_detections_only_where_nothing_is_sure() -> None:
+    image = np.zeros((40, 60, 3), np.uint8)
+    sure, unsure, least = (
+        _rectangle(score, columns=slice(at, at + 10)) for score, at in ((LEAST_SCORE, 0), (0.14, 20), (0.1, 50))
+    )
+    assert not draw(image, [sure, unsure])[30, 20:].any()
+    drawn = draw(image, [unsure, least])
+    assert drawn[30, 20:30].any()
+    assert not drawn[30, 50:].any()
 
 
 def test_overlay_refuses_the_detections_of_another_image() -> None:
     with pytest.raises(ValueError, match=r"mask of size \[40, 60\] on an image of size \[40, 61\]"):
         draw(np.zeros((40, 61, 3), np.uint8), [_rectangle(0.9)])
+
+
+def test_names_come_from_the_model_or_are_cocos() -> None:
+    def ir(info: str) -> str:
+        return f'<net name="m" version="11"><layers/><rt_info>{info}</rt_info></net>'
+
+    labels = to_labels(["star", "fire hydrant"])
+    assert names_in_ir(ir(f'<model_info><labels value="{labels}"/></model_info>')) == {1: "star", 2: "fire hydrant"}
+    coco = to_labels([name for _, name in CATEGORIES])
+    assert names_in_ir(ir(f'<model_info><labels value="{coco}"/></model_info>')) == NAMES_BY_ID
+    assert names_in_ir(ir("")) == names_in_ir("<net/>") == NAMES_BY_ID
