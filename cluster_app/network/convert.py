@@ -18,8 +18,8 @@ def convert(
     """Write the .xml and .bin, weights stored in "FP32" or "FP16"; return the bytes of constants by element type.
 
     The IR has a static batch of 1, NCHW float32 input "input", and the raw outputs by name. Raises
-    RuntimeError if a name or shape came out otherwise, or if the weights are not stored as asked. names: of the classes,
-    in the order of the scores; the IR and what is made of it keep them.
+    RuntimeError if a name or shape came out otherwise, or if the weights are not stored as asked. names: of the
+    classes, in the order of the scores; the IR and what is made of it keep them.
     """
     model = ov.convert_model(onnx_path)
     model.set_rt_info(to_labels(names), list(LABELS))

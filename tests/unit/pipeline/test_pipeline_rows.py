@@ -92,7 +92,10 @@ def test_the_images_with_the_surest_detections_are_drawn_by_name() -> None:
     files = [InputFile(f"{number}.jpg", 1, 1) for number in range(6)]
     scores = (0.3, 0.9, 0.1, 0.8, 0.7, 0.2)
     found = [replace(A.detections[0], score=score) for score in scores]
-    rows = [(file.image, pack(replace(A, image=file.image, detections=(one,)))) for file, one in zip(files, found)]
+    rows = [
+        (file.image, pack(replace(A, image=file.image, detections=(one,))))
+        for file, one in zip(files, found, strict=True)
+    ]
     slices = [
         (Slice(number, tuple(files[number::2]), "0" * 16), assemble(files[number::2], rows[number::2], {}))
         for number in (0, 1)
