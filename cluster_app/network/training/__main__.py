@@ -15,9 +15,9 @@ from cluster_app.network.training import scenes, ship, train
 from cluster_app.network.training.recipe import Settings
 
 NAME = "small"
-SCENES = {"val": 500, "train": 12_000}
+SCENES = {"val": 500, "train": 10_000}
 SCENE_SEED = 0
-SETTINGS = Settings(configuration=NAME, epochs=4, batch=16, seed=0)
+SETTINGS = Settings(configuration=NAME, epochs=3, batch=16, seed=0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -24,7 +24,7 @@ class Settings:
     """All that a training's result depends on, beside the machine's arithmetic."""
 
     configuration: str = "small"
-    epochs: int = 4
+    epochs: int = 3
     batch: int = 16
     seed: int = 0
     threads: int = 2
