@@ -49,6 +49,9 @@ def up(spec: ClusterSpec, say: Say, workers: int | None = None) -> state.State:
             say(f"{spec.name} is already up; nothing to do")
             return known
         _check_host(engine, spec)
+        others = [name for name in engine.clusters() if name != spec.name]
+        if others:
+            say(f"also up: {', '.join(others)}; clusters share the host's cores and memory, so times of both suffer")
         try:
             return _start(engine, spec, say, workers)
         except BaseException as error:

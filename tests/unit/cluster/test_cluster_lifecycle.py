@@ -148,13 +148,13 @@ def test_a_node_that_is_stopped_or_gone_is_half_up(change: str) -> None:
 
 
 @pytest.fixture
-def starting(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeEngine, BaseException], None]:
+def starting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs `up` on an engine; its start makes the containers and then raises."""
     host = Host(4, 32_000, 90_000, "CPU", frozenset(), "6.1", "v2")
     monkeypatch.setattr(lifecycle.capacity, "measure", lambda _: host)
     monkeypatch.setattr(lifecycle.images, "require", lambda *_: None)
 
-    def run(engine: FakeEngine, error: BaseException) -> None:
+    def run(engine: FakeEngine, error: BaseException, say: Callable[[str], None] = lambda _: None) -> None:
         def start(*_: object) -> None:
             state.prepare(SPEC.name)
             engine.held += FakeEngine.of(SPEC).held
@@ -162,15 +162,13 @@ def starting(monkeypatch: pytest.MonkeyPatch) -> Callable[[FakeEngine, BaseExcep
 
         monkeypatch.setattr(lifecycle, "_start", start)
         monkeypatch.setattr(lifecycle, "Engine", lambda: engine)
-        lifecycle.up(SPEC, lambda _: None)
+        lifecycle.up(SPEC, say)
 
     return run
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RunFailed("x"), TimedOut("a", 1, "b"), OSError("c")])
-def test_whatever_fails_is_taken_down_logs_first(
-    starting: Callable[[FakeEngine, BaseException], None], error: BaseException
-) -> None:
+def test_whatever_fails_is_taken_down_logs_first(starting: Callable[..., None], error: BaseException) -> None:
     engine = FakeEngine(container("yarn", "master"))
     with pytest.raises(type(error)) as caught:
         starting(engine, error)
@@ -180,8 +178,16 @@ def test_whatever_fails_is_taken_down_logs_first(
     assert not state.folder(SPEC.name).exists()
 
 
+def test_clusters_that_are_up_beside_it_are_named(starting: Callable[..., None]) -> None:
+    for engine, expected in ((FakeEngine(container("yarn", "master")), 1), (FakeEngine(), 0)):
+        said: list[str] = []
+        with pytest.raises(KeyboardInterrupt):
+            starting(engine, KeyboardInterrupt(), said.append)
+        assert len([line for line in said if line.startswith("also up: yarn;")]) == expected
+
+
 def test_a_cluster_that_is_up_is_never_taken_down_by_up(
-    starting: Callable[[FakeEngine, BaseException], None],
+    starting: Callable[..., None],
 ) -> None:
     saved(replace(STATE, fingerprint="another"))
     engine = FakeEngine.of(SPEC)
@@ -192,7 +198,7 @@ def test_a_cluster_that_is_up_is_never_taken_down_by_up(
 
 
 def test_a_host_that_is_too_small_starts_nothing(
-    starting: Callable[[FakeEngine, BaseException], None], monkeypatch: pytest.MonkeyPatch
+    starting: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for host, said in (
         (Host(1, 32_000, 90_000, "CPU", frozenset(), "6.1", "v2"), "this host has 1"),
