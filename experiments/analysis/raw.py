@@ -1,0 +1,67 @@
+"""Reads what a run keeps of a trial beside its record: tasks/TRIAL.json and samples/TRIAL.jsonl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from experiments.errors import UserError
+from experiments.eventlog import TaskRow
+from experiments.runner.samples import Sample
+
+Row = TypeVar("Row", TaskRow, Sample)
+
+SCHEMA = 1
+
+
+def read_tasks(run: Path, trial: str) -> tuple[TaskRow, ...] | None:
+    """A trial's tasks as Spark's event log gave them; None where they were not kept. Raises UserError for a damaged
+    file, or a schema that this release does not know.
+    """
+    path = run / "tasks" / f"{trial}.json"
+    content = _json(path, _text(path))
+    if content is None:
+        return None
+    schema = content.get("schema") if isinstance(content, Mapping) else None
+    if schema != SCHEMA:
+        raise UserError(f"{path}: schema = {json.dumps(schema)}; this release knows {SCHEMA}")
+    return _rows(TaskRow, content.get("tasks", ()), path)
+
+
+def read_samples(run: Path, trial: str) -> tuple[Sample, ...] | None:
+    """What its nodes used, in the order of sampling; None where nothing was kept. Raises UserError as above."""
+    path = run / "samples" / f"{trial}.jsonl"
+    text = _text(path)
+    return None if text is None else _rows(Sample, [_json(path, line) for line in text.splitlines()], path)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); restore the file") from None
+
+
+def _json(path: Path, text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{path}: is not JSON ({error}); restore the file") from None
+
+
+def _rows(kind: type[Row], entries: Iterable[Any], path: Path) -> tuple[Row, ...]:
+    """Keys that this release does not know are left aside: a later one may have added them."""
+    known = {one.name for one in fields(kind)}
+    needed = {one.name for one in fields(kind) if one.default is MISSING}
+    found = []
+    for number, entry in enumerate(entries, start=1):
+        missing = sorted(needed - set(entry)) if isinstance(entry, Mapping) else ["a table"]
+        if missing:
+            raise UserError(f"{path}: entry {number} lacks {', '.join(missing)}; restore the file")
+        found.append(kind(**{key: value for key, value in entry.items() if key in known}))
+    return tuple(found)

@@ -1,0 +1,207 @@
+"""Medians, paired ratios inside host blocks, the host's noise floor, outliers. Pure, and seeded.
+
+Interval, confidence and seed are those of `experiments.bench.statistics`: the percentile bootstrap's, so that a report
+and a benchmark say the same of the same times. For a median of five values it is their range (94 %); with fewer it is
+too narrow (75 % for three), which `few` says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import bootstrap, median_abs_deviation
+
+from experiments.analysis.trials import Observation
+from experiments.bench.statistics import CONFIDENCE, RESAMPLES, SEED, Estimate
+from experiments.errors import RunFailed
+
+# Fewer repeats than this do not carry a 95 % interval.
+ENOUGH = 5
+# Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): flagged where the modified z-score is over this.
+OUTLIER = 3.5
+_CONSISTENT_MAD, _CONSISTENT_MEAN = 1.4826, 1.2533
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoEstimate:
+    """Why there is no value."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The median of n values, with its 95 % interval; low and high are None for a single value."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def few(self) -> bool:
+        return self.n < ENOUGH
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """One cell over another: the medians of paired ratios, pooled over blocks.
+
+    blocks: each block's own; trials: those it rests on; alone: those without a partner, or the only pair of a block.
+    """
+
+    estimate: Estimate
+    blocks: Mapping[int, Estimate]
+    trials: tuple[str, ...]
+    alone: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        return self.estimate.n < ENOUGH
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """What one cell under two names differs by: no smaller difference means anything. share: 0.03 for 3 %."""
+
+    share: float
+    ratio: Ratio
+
+
+def summary(values: Sequence[float]) -> Summary | NoEstimate:
+    """The median with its interval. Values may be zero or negative, but not infinite or NaN: RunFailed."""
+    if not values:
+        return NoEstimate("no trial was measured")
+    data = _finite(values)
+    if len(data) == 1:
+        return Summary(float(data[0]), None, None, 1)
+    found = interval([data], _median)
+    return Summary(found.value, found.low, found.high, found.n)
+
+
+def by_block(observations: Sequence[Observation]) -> dict[int, list[float]]:
+    """Values by block, in the order of blocks and rounds: absolute times of different hosts are never mixed."""
+    found: dict[int, list[float]] = {}
+    for one in sorted(observations, key=lambda one: (one.block, one.round)):
+        found.setdefault(one.block, []).append(one.value)
+    return found
+
+
+def ratio(above: Sequence[Observation], below: Sequence[Observation]) -> Ratio | NoEstimate:
+    """above / below, paired by block and round.
+
+    In a block: the median of its pairs' ratios. Over blocks: the mean of these medians' logarithms, weighted by pairs.
+    The interval resamples pairs inside each block. With one block this is `experiments.bench.statistics.ratio`.
+    Raises RunFailed for times that are not positive, and for two times of one cell in a round.
+    """
+    one, other = _by_place(above), _by_place(below)
+    pairs: dict[int, list[float]] = {}
+    for place in sorted(one.keys() & other.keys()):
+        pairs.setdefault(place[0], []).append(_positive(one[place]) / _positive(other[place]))
+    enough = {block: _finite(ratios) for block, ratios in pairs.items() if len(ratios) > 1}
+    used = [place for place in sorted(one.keys() & other.keys()) if place[0] in enough]
+    if not enough:
+        count = sum(map(len, pairs.values()))
+        return NoEstimate(f"{count or 'no'} pair{'s' if count > 1 else ''} of trials; a block needs 2 for an interval")
+    alone = [side[place].trial for side in (one, other) for place in sorted(side) if place not in used]
+    return Ratio(
+        estimate=interval(list(enough.values()), _pooled),
+        blocks={block: interval([ratios], _pooled) for block, ratios in enough.items()},
+        trials=tuple(dict.fromkeys(side[place].trial for place in used for side in (one, other))),
+        alone=tuple(alone),
+    )
+
+
+def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> NoiseFloor | NoEstimate:
+    """From the trials of one cell under two names: the farthest from 1 that the interval of their ratio reaches."""
+    found = ratio(one, same)
+    if isinstance(found, NoEstimate):
+        return found
+    ends = (found.estimate.low, found.estimate.high)
+    return NoiseFloor(math.exp(max(abs(math.log(end)) for end in ends)) - 1, found)
+
+
+def differs(found: Estimate, floor: NoiseFloor | None) -> int:
+    """-1 where a ratio is below 1 beyond its own interval and beyond the floor, 1 where above, else 0."""
+    least = 1 + (floor.share if floor else 0.0)
+    if found.high < 1 and found.value < 1 / least:
+        return -1
+    return 1 if found.low > 1 and found.value > least else 0
+
+
+def outliers(observations: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Those far from the median of their cell and block. To be shown; nothing is left out because of it.
+
+    Where over half of the values are equal, the mean absolute deviation stands for the median one, as published.
+    """
+    groups: dict[tuple[str, str, int], list[Observation]] = {}
+    for one in observations:
+        groups.setdefault((one.preset, one.cell, one.block), []).append(one)
+    return tuple(one for group in groups.values() for one in _far(group))
+
+
+def interval(samples: Sequence[Numbers], statistic: Callable[..., Any]) -> Estimate:
+    """A statistic of samples (one, or several that are resampled each by itself), with its percentile interval.
+
+    Each sample has two values at least. `statistic` takes one array a sample and an axis.
+    """
+    found = bootstrap(
+        tuple(samples),
+        statistic,
+        confidence_level=CONFIDENCE,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        vectorized=True,
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    value = float(statistic(*samples, axis=-1))
+    return Estimate(value, float(found.low), float(found.high), sum(map(len, samples)))
+
+
+def _median(values: Numbers, axis: int) -> Any:
+    return np.median(values, axis=axis)
+
+
+def _pooled(*blocks: Numbers, axis: int) -> Any:
+    sizes = [block.shape[axis] for block in blocks]
+    logs = [size * np.log(np.median(block, axis=axis)) for size, block in zip(sizes, blocks, strict=True)]
+    return np.exp(sum(logs) / sum(sizes))
+
+
+def _far(group: Sequence[Observation]) -> list[Observation]:
+    values = _finite([one.value for one in group])
+    distance = np.abs(values - np.median(values))
+    scale = _CONSISTENT_MAD * float(median_abs_deviation(values)) or _CONSISTENT_MEAN * float(np.mean(distance))
+    return [one for one, far in zip(group, distance, strict=True) if scale and far > OUTLIER * scale]
+
+
+def _by_place(observations: Sequence[Observation]) -> dict[tuple[int, int], Observation]:
+    found: dict[tuple[int, int], Observation] = {}
+    for one in observations:
+        place = (one.block, one.round)
+        if place in found:
+            raise RunFailed(
+                f"{one.cell}: two trials in round {one.round} of block {one.block}: {found[place].trial}, {one.trial}"
+            )
+        found[place] = one
+    return found
+
+
+def _positive(one: Observation) -> float:
+    if not (math.isfinite(one.value) and one.value > 0):
+        raise RunFailed(f"{one.trial}: {one.value} is no positive number, and has no ratio")
+    return one.value
+
+
+def _finite(values: Sequence[float]) -> Numbers:
+    data = np.asarray(values, np.float64)
+    if not np.isfinite(data).all():
+        raise RunFailed(f"{data[~np.isfinite(data)][0]} among the values: only numbers have a median")
+    return data

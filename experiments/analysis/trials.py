@@ -1,0 +1,165 @@
+"""The trials of a run, from its records: which of them count, and one figure of each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from experiments.errors import UserError
+
+Value = str | int | float | bool | None
+Record = Mapping[str, Any]
+
+TRIAL, MEASURED = "trial", "measured"
+# Why a trial is left out whose cell has changed since.
+OLD = "of an older content"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One measured trial. core: what a paper core was worth of a host core, None for a workload without a cluster.
+
+    block and round say what it may be paired with; evidence is its whole record.
+    """
+
+    name: str
+    preset: str
+    comparison: str
+    cell: str
+    block: int
+    round: int
+    core: float | None
+    settings: Mapping[str, Value]
+    evidence: Record
+
+    def figure(self, path: str) -> float | None:
+        """The number at a path of the record, such as "per_image.stage_3"; None where the trial has none.
+
+        An entry of a list is found by its name or host; "*" adds up what all entries have.
+        """
+        return _number(self.evidence, path.split("."))
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A run's trials. counted: measured, and of their cell's present content; left_out: names of the others, by why.
+
+    blocks: of several runs, each block's run and its number there.
+    """
+
+    counted: tuple[Trial, ...]
+    left_out: Mapping[str, tuple[str, ...]]
+    blocks: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+
+    def of(self, preset: str) -> tuple[Trial, ...]:
+        return tuple(one for one in self.counted if one.preset == preset)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One figure of one trial. trial: its name, by which the record is found."""
+
+    preset: str
+    cell: str
+    block: int
+    round: int
+    trial: str
+    value: float
+
+
+def read_trials(records: Iterable[Record]) -> Trials:
+    """The trials in records as `experiments.store` loads them; warm-ups are not among them.
+
+    A cell whose content has changed since counts with its last content only. Raises UserError, which names record and
+    key, where a record lacks what every record has.
+    """
+    kept, left_out = list[tuple[str, Trial]](), dict[str, list[str]]()
+    for number, record in enumerate(records, start=1):
+        kind, status, cell = (_needed(record, key, number) for key in ("kind", "status", "cell"))
+        if kind != TRIAL:
+            continue
+        if status == MEASURED:
+            kept.append((_needed(record, "hash", number), _trial(record, number)))
+        else:
+            left_out.setdefault(str(status), []).append(str(record.get("trial", cell)))
+    last = {(trial.preset, trial.cell): content for content, trial in kept}
+    counted = []
+    for content, trial in kept:
+        if content == last[trial.preset, trial.cell]:
+            counted.append(trial)
+        else:
+            left_out.setdefault(OLD, []).append(trial.name)
+    return Trials(tuple(counted), {why: tuple(names) for why, names in left_out.items()})
+
+
+def pooled(runs: Mapping[str, Trials]) -> Trials:
+    """Trials of several runs, by run id, as one: names begin with their run's, and blocks are numbered anew.
+
+    A cell counts with the content that it has in the last run that holds it.
+    """
+    last = {(one.preset, one.cell): one.evidence.get("hash") for trials in runs.values() for one in trials.counted}
+    blocks: dict[tuple[str, int], int] = {}
+    counted, left_out = list[Trial](), dict[str, list[str]]()
+    for run, trials in runs.items():
+        for why, names in trials.left_out.items():
+            left_out.setdefault(why, []).extend(f"{run}/{name}" for name in names)
+        for one in trials.counted:
+            name = f"{run}/{one.name}"
+            if one.evidence.get("hash") != last[one.preset, one.cell]:
+                left_out.setdefault(OLD, []).append(name)
+                continue
+            block = blocks.setdefault((run, one.block), len(blocks) + 1)
+            counted.append(replace(one, name=name, block=block))
+    numbered = {number: place for place, number in blocks.items()}
+    return Trials(tuple(counted), {why: tuple(names) for why, names in left_out.items()}, numbered)
+
+
+def observations(trials: Iterable[Trial], figure: str) -> tuple[Observation, ...]:
+    """The figure of each trial that has it."""
+    found = ((one, one.figure(figure)) for one in trials)
+    return tuple(
+        Observation(one.preset, one.cell, one.block, one.round, one.name, value)
+        for one, value in found
+        if value is not None
+    )
+
+
+def _number(content: Any, path: Sequence[str]) -> float | None:
+    if not path:
+        return float(content) if isinstance(content, int | float) and not isinstance(content, bool) else None
+    step, *rest = path
+    if isinstance(content, list | tuple):
+        content = {one.get("name", one.get("host")): one for one in content if isinstance(one, Mapping)}
+    if not isinstance(content, Mapping):
+        return None
+    if step != "*":
+        return _number(content.get(step), rest)
+    found = [number for one in content.values() if (number := _number(one, rest)) is not None]
+    return sum(found) if found else None
+
+
+def varied(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """The settings that are not the same in all of these trials, in alphabetical order."""
+    keys = sorted({key for one in trials for key in one.settings})
+    return tuple(key for key in keys if len({repr(one.settings.get(key)) for one in trials}) > 1)
+
+
+def _trial(record: Record, number: int) -> Trial:
+    return Trial(
+        name=str(_needed(record, "trial", number)),
+        preset=str(_needed(record, "preset", number)),
+        comparison=str(_needed(record, "comparison", number)),
+        cell=str(record["cell"]),
+        block=int(_needed(record, "block", number)),
+        round=int(_needed(record, "round", number)),
+        core=record.get("core"),
+        settings=_needed(record, "settings", number),
+        evidence=record,
+    )
+
+
+def _needed(record: Record, key: str, number: int) -> Any:
+    if key not in record:
+        raise UserError(f"records.jsonl: record {number} lacks {key!r}, which every record has; restore the file")
+    return record[key]

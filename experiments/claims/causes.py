@@ -1,0 +1,67 @@
+"""Rules on causes, and those for what cannot be judged yet or at all. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from experiments.analysis.trials import varied
+from experiments.claims import sides
+from experiments.claims.rules import OneSide, shown, within
+from experiments.claims.sides import compare
+from experiments.claims.types import (
+    NOT_COMPARABLE,
+    NOT_MEASURED,
+    NOT_TESTABLE,
+    OPEN,
+    REFUTED,
+    SUPPORTED,
+    Evidence,
+    Verdict,
+)
+from experiments.shapes import Shape, Text
+
+
+class CauseRule(Shape):
+    """Sides that differ in this cause alone: `varies` are the settings that may differ.
+
+    expect "more": the cause makes `present` take more; "none": the claim is that it makes no difference.
+    """
+
+    present: OneSide
+    absent: OneSide
+    varies: Annotated[list[Text], Field(min_length=1, description="a list of settings", examples=[["link"]])]
+    expect: Literal["more", "none"]
+
+
+def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
+    """Supported or refuted where the difference is beyond noise, or surely within SAME; else open."""
+    found = compare(rule.present, rule.absent, evidence)
+    if isinstance(found, Verdict):
+        return Verdict(OPEN, f"Not yet measured: {found.said}", conditions=found.conditions)
+    said = f"{rule.present} over {rule.absent}: {shown(found.ratio.estimate)}"
+    other = [key for key in varied(found.trials) if key not in rule.varies]
+    if other:
+        return Verdict(OPEN, f"{said}; but {', '.join(other)} differed too, so no cause can be told.")
+    yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, SUPPORTED)
+    one = found.ratio.estimate
+    direction = yes if found.differs > 0 and not within(one) else no if within(one) or found.differs < 0 else OPEN
+    trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
+    return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
+
+
+class WhyRule(Shape):
+    why: Text
+
+
+def later(rule: WhyRule, _: Evidence) -> Verdict:
+    return Verdict(NOT_MEASURED, rule.why)
+
+
+def not_testable(rule: WhyRule, _: Evidence) -> Verdict:
+    return Verdict(NOT_TESTABLE, rule.why)
+
+
+def still_open(rule: WhyRule, _: Evidence) -> Verdict:
+    return Verdict(OPEN, rule.why)

@@ -1,0 +1,95 @@
+"""Rules on levels: a figure of each trial, or a fact of no trial, lies within bounds. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from experiments.bench.statistics import Estimate
+from experiments.claims import sides
+from experiments.claims.rules import OneSide
+from experiments.claims.sides import Side
+from experiments.claims.types import HOLDS, NOT_MEASURED, REVERSED, UNDECIDED, Evidence, Verdict
+from experiments.shapes import Shape, Text
+
+_Bound = Annotated[float | None, Field(description="a number")]
+
+
+class Bound(Shape):
+    """A figure of a side, over another one of the same trial where `per` names it, lies within bounds."""
+
+    side: OneSide
+    per: Text | None = Field(None, description="a path in a record", examples=["executors"])
+    at_least: _Bound = None
+    at_most: _Bound = None
+
+
+class BoundsRule(Shape):
+    """All bounds hold in every trial."""
+
+    bounds: Annotated[list[Bound], Field(min_length=1, description="a list of bounds")]
+
+
+def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
+    """Holds if every trial of every side is within, reversed if no trial of one side is, else undecided."""
+    kept, said, trials = list[float](), list[str](), list[str]()
+    for one in rule.bounds:
+        values = [(seen.trial, seen.value) for seen in sides.values_of(one.side, evidence)]
+        if one.per:
+            below = {seen.trial: seen.value for seen in sides.values_of(_figure(one.side, one.per), evidence)}
+            values = [(trial, value / below[trial]) for trial, value in values if below.get(trial)]
+        if not values:
+            return Verdict(NOT_MEASURED, f"No trial of {one.side} has the figure.")
+        inside = [_inside(value, one.at_least, one.at_most) for _, value in values]
+        kept.append(sum(inside) / len(inside))
+        trials += [trial for trial, _ in values]
+        seen = sorted({value for _, value in values})
+        said.append(
+            f"{one.side}: {' to '.join(f'{value:g}' for value in dict.fromkeys((seen[0], seen[-1])))} "
+            f"({_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials)"
+        )
+    direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
+    return Verdict(direction, f"{'; '.join(said)}.", trials=tuple(dict.fromkeys(trials)))
+
+
+class FactRule(Shape):
+    """Facts (see experiments.claims.sources) lie within bounds, with their intervals where they have one."""
+
+    facts: Annotated[list[Text], Field(min_length=1, description="a list of facts", examples=[["model_opset"]])]
+    at_least: _Bound = None
+    at_most: _Bound = None
+
+
+def fact(rule: FactRule, evidence: Evidence) -> Verdict:
+    missing = [name for name in rule.facts if name not in evidence.facts]
+    if missing:
+        return Verdict(NOT_MEASURED, f"No figure {', '.join(missing)}.")
+    found = {name: evidence.facts[name] for name in rule.facts}
+    clear, said = list[bool | None](), list[str]()
+    for name, one in found.items():
+        ends = {_inside(end, rule.at_least, rule.at_most) for end in (one.value, one.low, one.high) if end is not None}
+        clear.append(ends.pop() if len(ends) == 1 else None)
+        range_ = "" if one.low is None else f" ({one.low:.4g} to {one.high:.4g})"
+        said.append(f"{name} {one.value:.4g}{range_} {one.unit}".rstrip())
+    direction = HOLDS if all(clear) else REVERSED if False in clear else UNDECIDED
+    first = found[rule.facts[0]]
+    ours = None if first.low is None or first.high is None else Estimate(first.value, first.low, first.high, first.n)
+    conditions = tuple(dict.fromkeys(one.source for one in found.values()))
+    text = f"{'; '.join(said)}: {_bound_text(rule.at_least, rule.at_most)} is asked for."
+    return Verdict(direction, text, ours=ours, unit=first.unit, conditions=conditions)
+
+
+def _figure(side: Side, figure: str) -> Side:
+    return side.model_copy(update={"figure": figure})
+
+
+def _inside(value: float, least: float | None, most: float | None) -> bool:
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def _bound_text(least: float | None, most: float | None) -> str:
+    if least == most:
+        return f"{least:g}"
+    words = (f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else "")
+    return " and ".join(filter(None, words))

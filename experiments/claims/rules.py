@@ -1,0 +1,161 @@
+"""Rules on ratios: from paired trials to a verdict, one small function a kind. Pure; no verdict is typed by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from experiments.bench.statistics import Estimate
+from experiments.claims import sides
+from experiments.claims.sides import Found, Side, compare
+from experiments.claims.types import (
+    AGREES,
+    HOLDS,
+    LARGER,
+    NO_DIFFERENCE,
+    NOT_COMPARABLE,
+    REVERSED,
+    SMALLER,
+    UNDECIDED,
+    Evidence,
+    Verdict,
+)
+from experiments.shapes import Shape
+
+# Two times count as the same where the whole interval of their ratio lies within this share of 1.
+SAME = 0.10
+
+OneSide = Annotated[Side, Field(description="a table of preset, cell or set, figure")]
+_Paper = Annotated[
+    list[float],
+    Field(min_length=3, max_length=3, description="the least, the stated and the most of the paper's ratio"),
+]
+
+
+class RatioRule(Shape):
+    """above takes `expect` the time (or whatever the figure is) of below."""
+
+    above: OneSide
+    below: OneSide
+    expect: Literal["less", "more", "not less", "same"]
+    paper: _Paper | None = None
+
+
+def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
+    found = compare(rule.above, rule.below, evidence)
+    if isinstance(found, Verdict):
+        return found
+    return Verdict(
+        _direction(found, rule.expect),
+        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}.",
+        size_of(found.ratio.estimate, rule.paper),
+        found.ratio.estimate,
+        "ratio",
+        found.ratio.trials,
+        sides.conditions(found, evidence),
+    )
+
+
+def _direction(found: Found, expect: str) -> str:
+    seen, one = found.differs, found.ratio.estimate
+    if expect == "less":
+        return {-1: HOLDS, 0: NO_DIFFERENCE, 1: REVERSED}[seen]
+    if expect == "more":
+        return {-1: REVERSED, 0: NO_DIFFERENCE, 1: HOLDS}[seen]
+    if expect == "not less":
+        # Nothing seen is only worth something where a difference would have been.
+        return {-1: REVERSED, 0: HOLDS if one.low >= 1 / (1 + SAME) else UNDECIDED, 1: HOLDS}[seen]
+    if within(one):
+        return HOLDS
+    return REVERSED if seen and not _reaches(one) else UNDECIDED
+
+
+def within(one: Estimate) -> bool:
+    """Whether the whole interval counts as the same."""
+    return one.low >= 1 / (1 + SAME) and one.high <= 1 + SAME
+
+
+def _reaches(one: Estimate) -> bool:
+    """Whether some of the interval does."""
+    return one.low <= 1 + SAME and one.high >= 1 / (1 + SAME)
+
+
+def size_of(ours: Estimate, paper: Sequence[float] | None) -> str:
+    """Our effect beside the paper's, both as distances from 1; they agree where their ranges overlap."""
+    if paper is None:
+        return NOT_COMPARABLE
+    least, stated, most = paper
+    if ours.low <= most and ours.high >= least:
+        return AGREES
+    # Measured along the paper's direction: an effect the other way round is smaller than none.
+    along = math.copysign(1, math.log(stated))
+    return LARGER if along * math.log(ours.value) > along * math.log(stated) else SMALLER
+
+
+class FastestRule(Shape):
+    """Each winner takes less than each rival. paper: of the first winner's ratio over `over`."""
+
+    winners: Annotated[list[Side], Field(min_length=1, description="a list of sides")]
+    rivals: Annotated[list[Side], Field(min_length=1, description="a list of sides")]
+    over: OneSide | None = None
+    paper: _Paper | None = None
+
+
+def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
+    pairs = [(winner, rival) for winner in rule.winners for rival in rule.rivals]
+    compared = [(winner, rival, compare(winner, rival, evidence)) for winner, rival in pairs]
+    missing = [found for _, _, found in compared if isinstance(found, Verdict)]
+    if missing:
+        return missing[0]
+    whole = [(winner, rival, found) for winner, rival, found in compared if isinstance(found, Found)]
+    seen = [found.differs for _, _, found in whole]
+    direction = REVERSED if 1 in seen else HOLDS if set(seen) == {-1} else NO_DIFFERENCE
+    against = compare(rule.winners[0], rule.over, evidence) if rule.over else whole[0][2]
+    if isinstance(against, Verdict):
+        return against
+    said = "; ".join(f"{winner} over {rival}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
+    trials = dict.fromkeys(trial for _, _, found in whole for trial in found.ratio.trials)
+    size = size_of(against.ratio.estimate, rule.paper)
+    ours = against.ratio.estimate
+    return Verdict(direction, f"{said}.", size, ours, "ratio", tuple(trials), sides.conditions(against, evidence))
+
+
+class TrendRule(Shape):
+    """The figure falls or rises from side to side, in their order."""
+
+    steps: Annotated[list[Side], Field(min_length=2, description="a list of sides")]
+    expect: Literal["falls", "rises"]
+
+
+def trend(rule: TrendRule, evidence: Evidence) -> Verdict:
+    """Holds if the last is beyond noise from the first, and no step goes the other way beyond noise."""
+    ends = compare(rule.steps[-1], rule.steps[0], evidence)
+    if isinstance(ends, Verdict):
+        return ends
+    compared = [compare(right, left, evidence) for left, right in pairwise(rule.steps)]
+    missing = [found for found in compared if isinstance(found, Verdict)]
+    if missing:
+        return missing[0]
+    steps = [found for found in compared if isinstance(found, Found)]
+    wanted = -1 if rule.expect == "falls" else 1
+    back = any(found.differs == -wanted for found in steps)
+    if ends.differs == wanted:
+        direction = UNDECIDED if back else HOLDS
+    else:
+        direction = REVERSED if ends.differs else NO_DIFFERENCE
+    named = ", ".join(
+        f"{shown(found.ratio.estimate)} to {side}" for found, side in zip(steps, rule.steps[1:], strict=True)
+    )
+    ours = ends.ratio.estimate
+    said = f"{rule.steps[-1]} over {rule.steps[0]}: {shown(ours)}; by step {named}."
+    trials = dict.fromkeys(trial for found in (ends, *steps) for trial in found.ratio.trials)
+    return Verdict(direction, said, NOT_COMPARABLE, ours, "ratio", tuple(trials), sides.conditions(ends, evidence))
+
+
+def shown(one: Estimate) -> str:
+    """As sentences have it."""
+    return f"{one.value:.3g} (95 % interval {one.low:.3g} to {one.high:.3g})"

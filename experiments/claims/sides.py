@@ -1,0 +1,111 @@
+"""A side of a comparison: which trials, and which figure of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from experiments.analysis import statistics
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
+from experiments.analysis.trials import Observation, Trial, observations
+from experiments.claims.types import NOT_MEASURED, Evidence, Verdict
+from experiments.shapes import Shape, Text
+
+# The preset and the two names of the cell that gives the noise floor.
+AA, AA_CELLS = "aa", ("a", "b")
+STAGE_3 = "per_image.stage_3"
+
+
+class Side(Shape):
+    """Trials of one cell: by the cell's name, or by settings that only this cell has. figure: a path of its record."""
+
+    preset: Text = Field(description="a preset's name", examples=["table-2"])
+    cell: Text | None = Field(None, description="a cell's name", examples=["yarn-2"])
+    set: dict[str, Any] = Field({}, description="a table of settings", examples=[{"cores": 4}])
+    figure: Text = Field(STAGE_3, description="a path in a record", examples=[STAGE_3])
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{key} {value}" for key, value in self.set.items())
+        what = " ".join(filter(None, (self.cell, settings))) or "all cells"
+        return f"{self.preset}: {what}" + ("" if self.figure == STAGE_3 else f", {self.figure}")
+
+
+class Unclear(Exception):
+    """What keeps a rule from a verdict, in a sentence: the trials that are there are not those that it asks for."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A comparison of two sides, with the noise floor of the same figure where an A/A was run."""
+
+    ratio: Ratio
+    floor: NoiseFloor | None
+    trials: tuple[Trial, ...]
+
+    @property
+    def differs(self) -> int:
+        return statistics.differs(self.ratio.estimate, self.floor)
+
+
+def trials_of(side: Side, evidence: Evidence) -> tuple[Trial, ...]:
+    """Raises Unclear if the side's settings are those of several cells: then nobody knows what was compared."""
+    found = tuple(
+        one
+        for one in evidence.trials.of(side.preset)
+        if side.cell in (None, one.cell) and all(one.settings.get(key) == value for key, value in side.set.items())
+    )
+    cells = sorted({one.cell for one in found})
+    if len(cells) > 1:
+        raise Unclear(f"{side}: these are several cells ({', '.join(cells)}), so nothing is compared.")
+    return found
+
+
+def values_of(side: Side, evidence: Evidence) -> tuple[Observation, ...]:
+    return observations(trials_of(side, evidence), side.figure)
+
+
+def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
+    """above / below by pairs; a verdict that it is not yet measured, and what is missing, where there is no ratio."""
+    sides = [(side, values_of(side, evidence)) for side in (above, below)]
+    missing = [str(side) for side, values in sides if not values]
+    if missing:
+        return Verdict(NOT_MEASURED, f"No trial of {' or '.join(missing)}.", conditions=_left_out(evidence))
+    found = statistics.ratio(sides[0][1], sides[1][1])
+    if isinstance(found, NoEstimate):
+        return Verdict(NOT_MEASURED, f"{above} over {below}: {found.reason}.", conditions=_left_out(evidence))
+    trials = (*trials_of(above, evidence), *trials_of(below, evidence))
+    floor = noise_floor(above.figure, evidence) if above.figure == below.figure else None
+    return Found(found, floor, tuple(one for one in trials if one.name in found.trials))
+
+
+def noise_floor(figure: str, evidence: Evidence) -> NoiseFloor | None:
+    """The A/A noise of a figure; None where no A/A holds it."""
+    one, same = (values_of(Side(preset=AA, cell=cell, set={}, figure=figure), evidence) for cell in AA_CELLS)
+    found = statistics.noise_floor(one, same)
+    return found if isinstance(found, NoiseFloor) else None
+
+
+def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
+    """What a comparison holds under: repeats, hosts, CPU scale, noise, and what was not used."""
+    number, blocks = found.ratio.estimate.n, sorted(found.ratio.blocks)
+    hosts = sorted({evidence.hosts.get(block, "a host that was not described") for block in blocks})
+    said = [
+        f"{number} pairs of trials in {len(blocks)} host block{'s' if len(blocks) > 1 else ''} ({'; '.join(hosts)})"
+    ]
+    shares = sorted({one.core for one in found.trials if one.core is not None})
+    if shares:
+        said.append(f"a paper core is {' or '.join(f'{share:g}' for share in shares)} of a host core")
+    said.append(
+        f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else "no A/A of this figure was run"
+    )
+    if found.ratio.few:
+        said.append(f"fewer than {statistics.ENOUGH} pairs: the interval is too narrow")
+    if found.ratio.alone:
+        said.append(f"without a partner, and not used: {', '.join(found.ratio.alone)}")
+    return tuple(said)
+
+
+def _left_out(evidence: Evidence) -> tuple[str, ...]:
+    return tuple(f"{why}: {', '.join(names[:5])}" for why, names in sorted(evidence.trials.left_out.items()))

@@ -1,0 +1,96 @@
+"""What rules look at beside a run's records: figures of the benchmarks, a built model's manifest, hosts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from experiments.analysis.trials import Trial
+from experiments.bench.types import Figure
+from experiments.claims.types import Fact
+
+# The preset under which trials of `python -m experiments.synchrony` are known here.
+SYNCHRONY = "synchrony"
+
+
+def from_bench(figures: Mapping[str, Figure], stale: Iterable[str] = ()) -> dict[str, Fact]:
+    """Figures of `make bench` under their names; a stale one, of other code, says so."""
+    old = frozenset(stale)
+    return {
+        name: Fact(
+            one.value,
+            f"make bench GROUP={one.group}, {one.date}, commit {one.commit[:10]}" + (" (stale)" if name in old else ""),
+            one.low,
+            one.high,
+            one.n,
+            one.unit,
+        )
+        for name, one in figures.items()
+    }
+
+
+def from_manifest(manifest: Mapping[str, Any]) -> dict[str, Fact]:
+    """What a model's manifest says of its conversion; facts that an older manifest lacks are left out."""
+    found: dict[str, tuple[Any, str]] = {
+        "model_opset": (_at(manifest, "onnx", "opset"), ""),
+        "model_operators_removed": (_summed(_at(manifest, "onnx", "operators_removed")), "operators"),
+        "model_priors_bytes": (_at(manifest, "files", "priors.onnx", "bytes"), "bytes"),
+        "model_fp16_share_of_bytes": (_share(manifest, "fp16.bin", "fp32.bin"), "of FP32's"),
+    }
+    for artefact, name in (("model", "onnx"), ("fp32", "fp32"), ("fp16", "fp16")):
+        detections = _at(manifest, "verification", "artefacts", artefact, "detections")
+        found[f"model_{name}_matched"] = (_at(detections, "share"), "of PyTorch's detections")
+        found[f"model_{name}_score_difference"] = (_at(detections, "score_difference"), "")
+    source = f"manifest of {manifest.get('name')}" + (", seeded weights" if manifest.get("seeded") else "")
+    return {
+        name: Fact(float(value), source, unit=unit)
+        for name, (value, unit) in found.items()
+        if isinstance(value, int | float)
+    }
+
+
+def hosts_of(environment: Mapping[str, Any]) -> dict[int, str]:
+    """Each block's host in words, from a run's environment.json; a block that does not say is left out."""
+    found = {}
+    for block in environment.get("blocks", ()):
+        host = block.get("host", {})
+        if "cores" in host and "cpu_model" in host:
+            found[int(block["block"])] = f"{host['cores']} cores of {host['cpu_model']}"
+    return found
+
+
+def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks.
+
+    Only those without a failure; a repeat is a round.
+    """
+    return tuple(
+        Trial(
+            name=f"{SYNCHRONY}-{line['repeat'] + 1:03d}-{line['mode']}",
+            preset=SYNCHRONY,
+            comparison=SYNCHRONY,
+            cell=line["mode"],
+            block=1,
+            round=line["repeat"] + 1,
+            core=None,
+            settings={"scheduling": line["mode"], "topology": line.get("topology")},
+            evidence=line,
+        )
+        for line in lines
+        if not line["failed"]
+    )
+
+
+def _at(content: Any, *steps: str) -> Any:
+    for step in steps:
+        content = content.get(step) if isinstance(content, Mapping) else None
+    return content
+
+
+def _summed(counts: Any) -> Any:
+    return sum(counts.values()) if isinstance(counts, Mapping) else None
+
+
+def _share(manifest: Mapping[str, Any], part: str, whole: str) -> float | None:
+    one, other = (_at(manifest, "files", name, "bytes") for name in (part, whole))
+    return one / other if one and other else None

@@ -1,0 +1,103 @@
+"""One look for all figures: told apart by colour, marker, line and hatch, so also in grey and by the colour-blind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Width of a page's column in inches; PNG files have this many pixels an inch.
+WIDTH, HEIGHT, DPI = 7.0, 4.0, 144
+
+# Text stays text in SVG files, so that it can be read out, searched and copied; ids do not depend on chance.
+_SETTINGS: Mapping[Any, Any] = MappingProxyType(
+    {
+        "axes.axisbelow": True,
+        "axes.grid": True,
+        "axes.spines.right": False,
+        "axes.spines.top": False,
+        "axes.titlelocation": "left",
+        "axes.titlesize": 10,
+        "errorbar.capsize": 3.0,
+        "figure.constrained_layout.use": True,
+        "figure.facecolor": "white",
+        "font.family": "DejaVu Sans",
+        "font.size": 9,
+        "grid.color": "#d9d9d9",
+        "grid.linewidth": 0.6,
+        "hatch.linewidth": 0.6,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "lines.linewidth": 1.6,
+        "lines.markersize": 5.5,
+        "savefig.dpi": DPI,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "clusterbed",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series looks; the hatch is that of a filled area."""
+
+    colour: str
+    marker: str
+    line: str
+    hatch: str
+
+
+# Okabe and Ito's colours (their black as a dark grey), ordered so that neighbours differ in lightness too.
+_COLOURS = ("#0072B2", "#E69F00", "#333333", "#CC79A7", "#F0E442", "#009E73", "#56B4E9", "#D55E00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", ":", "-.")
+_HATCHES = ("", "///", "---", "\\\\\\", "xxx", "|||", "+++", "//")
+# What an ideal, a limit or an expectation is drawn with.
+REFERENCE = "#595959"
+
+
+def look(number: int) -> Look:
+    """The look of the number-th series, from 0; hatches change before colours come again."""
+    turn, place = divmod(number, len(_COLOURS))
+    return Look(
+        _COLOURS[place],
+        _MARKERS[(place + turn) % len(_MARKERS)],
+        _LINES[number % len(_LINES)],
+        _HATCHES[(number + turn) % len(_HATCHES)],
+    )
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Within it, matplotlib draws and saves in this style; settings of the user's are left aside, and come back."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, drawing in this style."""
+
+    def draw(*args: P.args, **kwargs: P.kwargs) -> R:
+        with applied():
+            return function(*args, **kwargs)
+
+    draw.__name__, draw.__doc__ = function.__name__, function.__doc__
+    return draw
+
+
+def panels(rows: int = 1, columns: int = 1, height: float = HEIGHT, **options: Any) -> tuple[Figure, list[Axes]]:
+    """A figure and its panels, row by row; no window, and no state that figures share."""
+    figure = Figure(figsize=(WIDTH, height))
+    return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)

@@ -1,0 +1,231 @@
+"""Each kind of rule both ways, and where nothing can be said."""
+
+from __future__ import annotations
+
+import pytest
+from claims_material import evidence, side, trials
+
+from experiments.bench.statistics import Estimate
+from experiments.claims import causes, levels, rules
+from experiments.claims.causes import CauseRule, WhyRule
+from experiments.claims.levels import Bound, BoundsRule, FactRule
+from experiments.claims.rules import FastestRule, RatioRule, TrendRule
+from experiments.claims.sides import Unclear
+from experiments.claims.types import (
+    AGREES,
+    HOLDS,
+    LARGER,
+    NO_DIFFERENCE,
+    NOT_COMPARABLE,
+    NOT_MEASURED,
+    NOT_TESTABLE,
+    OPEN,
+    REFUTED,
+    REVERSED,
+    SMALLER,
+    SUPPORTED,
+    UNDECIDED,
+    Fact,
+)
+
+A, B, C = (side(cell=name) for name in "abc")
+WIDE = (0.5, 2.0, 0.6, 1.7, 1.0)
+FLAT = (1.0, 1.0, 1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("expect", "above", "direction"),
+    [
+        ("less", (0.8,), HOLDS),
+        ("less", (1.2,), REVERSED),
+        ("less", WIDE, NO_DIFFERENCE),
+        ("more", (1.2,), HOLDS),
+        ("more", (0.8,), REVERSED),
+        ("more", WIDE, NO_DIFFERENCE),
+        ("not less", (1.2,), HOLDS),
+        ("not less", (0.999,), REVERSED),
+        ("not less", (0.97, 1.0, 1.02, 1.03, 0.99), HOLDS),
+        ("not less", WIDE, UNDECIDED),
+        ("same", (1.03,), HOLDS),
+        ("same", (1.3,), REVERSED),
+        ("same", (0.7,), REVERSED),
+        ("same", WIDE, UNDECIDED),
+    ],
+)
+def test_a_ratio(expect: str, above: tuple[float, ...], direction: str) -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": expect})
+    below = (1.0,) if len(above) == 1 else FLAT
+    verdict = rules.ratio(rule, evidence(trials(A, *above), trials(B, *below)))
+    assert verdict.direction == direction
+    assert verdict.size == NOT_COMPARABLE
+    assert verdict.ours is not None
+    assert len(verdict.trials) == 10
+    assert "5 pairs of trials in 1 host block (a made host)" in verdict.conditions
+    assert "a paper core is 0.25 of a host core" in verdict.conditions
+
+
+def test_a_difference_below_the_noise_of_the_host_is_none() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    sides = trials(A, 0.95), trials(B, 1.0)
+    one, same = (side(preset="aa", cell=name) for name in "ab")
+    quiet = evidence(*sides, trials(one, 1.0), trials(same, 1.0))
+    loud = evidence(*sides, trials(one, 1.0, 1.0, 1.1, 1.0, 1.1), trials(same, *FLAT))
+    assert rules.ratio(rule, evidence(*sides)).direction == HOLDS
+    assert "no A/A of this figure was run" in rules.ratio(rule, evidence(*sides)).conditions
+    assert rules.ratio(rule, quiet).direction == HOLDS
+    assert rules.ratio(rule, loud).direction == NO_DIFFERENCE
+    assert "noise floor 10.0 % (A/A)" in rules.ratio(rule, loud).conditions
+
+
+@pytest.mark.parametrize(
+    ("ours", "paper", "size"),
+    [
+        (Estimate(0.80, 0.78, 0.83, 5), [0.815, 0.82, 0.825], AGREES),
+        (Estimate(0.90, 0.88, 0.92, 5), [0.815, 0.82, 0.825], SMALLER),
+        (Estimate(1.10, 1.05, 1.15, 5), [0.815, 0.82, 0.825], SMALLER),
+        (Estimate(0.50, 0.48, 0.52, 5), [0.815, 0.82, 0.825], LARGER),
+        (Estimate(6.00, 5.50, 6.20, 5), [29, 33, 38], SMALLER),
+        (Estimate(0.50, 0.48, 0.52, 5), [29, 33, 38], SMALLER),
+        (Estimate(50.0, 48.0, 52.0, 5), [29, 33, 38], LARGER),
+        (Estimate(50.0, 48.0, 52.0, 5), None, NOT_COMPARABLE),
+    ],
+)
+def test_sizes_are_compared_along_the_papers_direction(ours: Estimate, paper: list[float] | None, size: str) -> None:
+    assert rules.size_of(ours, paper) == size
+
+
+def test_what_is_missing_is_said() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    nothing = rules.ratio(rule, evidence(trials(A, 1.0)))
+    assert (nothing.direction, nothing.said) == (NOT_MEASURED, "No trial of made: b.")
+    single = rules.ratio(rule, evidence(trials(A, 1.0, rounds=1), trials(B, 1.0, rounds=1)))
+    assert single.direction == NOT_MEASURED
+    assert "needs 2 for an interval" in single.said
+
+
+def test_settings_that_two_cells_have_are_refused() -> None:
+    both = side(set={"cores": 4})
+    cells = trials(both, 1.0, timing="paper"), trials(side(set={"cores": 4, "timing": "x"}), 1.0)
+    rule = RatioRule.model_validate({"above": both, "below": B, "expect": "less"})
+    with pytest.raises(Unclear, match=r"several cells \(cores=4, cores=4 timing=x\)"):
+        rules.ratio(rule, evidence(*cells, trials(B, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("times", "direction"),
+    [
+        ((0.8, 1.0, 1.1), HOLDS),
+        ((1.0, 0.8, 1.1), REVERSED),
+        ((1.2, 1.0, 1.0), REVERSED),
+        ((0.8, 0.8, 1.0), NO_DIFFERENCE),
+    ],
+)
+def test_the_fastest(times: tuple[float, float, float], direction: str) -> None:
+    rule = FastestRule.model_validate({"winners": [A], "rivals": [B, C], "over": C, "paper": [0.70, 0.73, 0.75]})
+    seen = zip((A, B, C), times, strict=True)
+    verdict = rules.fastest(rule, evidence(*(trials(one, value) for one, value in seen)))
+    assert verdict.direction == direction
+    assert verdict.ours is not None
+    assert verdict.ours.value == pytest.approx(times[0] / times[2])
+    assert len(verdict.trials) == 15
+
+
+def test_the_fastest_needs_all_its_rivals() -> None:
+    rule = FastestRule.model_validate({"winners": [A], "rivals": [B, C]})
+    assert rules.fastest(rule, evidence(trials(A, 0.8), trials(B, 1.0))).direction == NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("expect", "values", "direction"),
+    [
+        ("falls", (3.0, 2.0, 1.0), HOLDS),
+        ("falls", (1.0, 2.0, 3.0), REVERSED),
+        ("falls", (3.0, 1.0, 2.0), UNDECIDED),
+        ("falls", (2.0, 2.0, 2.0), NO_DIFFERENCE),
+        ("rises", (1.0, 2.0, 3.0), HOLDS),
+        ("rises", (3.0, 2.0, 1.0), REVERSED),
+    ],
+)
+def test_a_trend(expect: str, values: tuple[float, ...], direction: str) -> None:
+    rule = TrendRule.model_validate({"steps": [A, B, C], "expect": expect})
+    seen = zip((A, B, C), values, strict=True)
+    assert rules.trend(rule, evidence(*(trials(one, value) for one, value in seen))).direction == direction
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "direction"),
+    [
+        ((1.0,) * 5, (3.0,) * 5, HOLDS),
+        ((2.0,) * 5, (3.0,) * 5, REVERSED),
+        ((1.0, 1.0, 2.0, 1.0, 1.0), (3.0,) * 5, UNDECIDED),
+    ],
+)
+def test_bounds(one: tuple[float, ...], other: tuple[float, ...], direction: str) -> None:
+    rule = BoundsRule(bounds=[Bound(side=A, at_most=1), Bound(side=B, at_least=2)])
+    verdict = levels.bounds(rule, evidence(trials(A, *one), trials(B, *other)))
+    assert verdict.direction == direction
+    assert len(verdict.trials) == 10
+    assert levels.bounds(rule, evidence(trials(A, *one))).direction == NOT_MEASURED
+
+
+@pytest.mark.parametrize(("compiles", "direction"), [(3.0, HOLDS), (12.0, REVERSED)])
+def test_a_bound_on_a_share(compiles: float, direction: str) -> None:
+    one, executors = side(cell="a", figure="result.workers.*.compiles"), side(cell="a", figure="executors")
+    rule = BoundsRule(bounds=[Bound(side=one, per="executors", at_most=1)])
+    made = evidence(trials(one, *(compiles,) * 5), trials(executors, *(3.0,) * 5))
+    assert levels.bounds(rule, made).direction == direction
+
+
+@pytest.mark.parametrize(
+    ("fact", "direction"),
+    [
+        (Fact(0.99, "bench", 0.97, 1.0, 100), HOLDS),
+        (Fact(0.90, "bench", 0.88, 0.92, 100), REVERSED),
+        (Fact(0.96, "bench", 0.90, 0.99, 100), UNDECIDED),
+        (Fact(0.96, "manifest"), HOLDS),
+        (Fact(0.94, "manifest"), REVERSED),
+    ],
+)
+def test_facts(fact: Fact, direction: str) -> None:
+    rule = FactRule(facts=["good", "this"], at_least=0.95)
+    facts = {"good": Fact(1.0, "manifest"), "this": fact}
+    verdict = levels.fact(rule, evidence(facts=facts))
+    assert verdict.direction == direction
+    assert fact.source in verdict.conditions
+    assert levels.fact(rule, evidence(facts={"this": fact})).direction == NOT_MEASURED
+
+
+@pytest.mark.parametrize(
+    ("expect", "present", "direction"),
+    [
+        ("more", (1.5,), SUPPORTED),
+        ("more", (1.0,), REFUTED),
+        ("more", (0.7,), REFUTED),
+        ("more", WIDE, OPEN),
+        ("none", (1.0,), SUPPORTED),
+        ("none", (1.5,), REFUTED),
+        ("none", WIDE, OPEN),
+    ],
+)
+def test_a_cause(expect: str, present: tuple[float, ...], direction: str) -> None:
+    on, off = side(set={"link": "26mbit"}), side(set={"link": "none"})
+    rule = CauseRule.model_validate({"present": on, "absent": off, "varies": ["link"], "expect": expect})
+    below = (1.0,) if len(present) == 1 else FLAT
+    verdict = causes.cause(rule, evidence(trials(on, *present), trials(off, *below)))
+    assert verdict.direction == direction
+    assert causes.cause(rule, evidence(trials(on, 1.0))).direction == OPEN
+
+
+def test_a_cause_is_told_only_by_what_varies_it_alone() -> None:
+    on, off = side(set={"link": "26mbit"}), side(set={"link": "none"})
+    rule = CauseRule.model_validate({"present": on, "absent": off, "varies": ["link"], "expect": "more"})
+    verdict = causes.cause(rule, evidence(trials(on, 1.5, engine="bigdl"), trials(off, 1.0, engine="fused")))
+    assert verdict.direction == OPEN
+    assert "engine differed too" in verdict.said
+
+
+def test_what_is_not_judged_says_why() -> None:
+    why = WhyRule(why="Because.")
+    found = [rule(why, evidence()) for rule in (causes.later, causes.not_testable, causes.still_open)]
+    assert [one.direction for one in found] == [NOT_MEASURED, NOT_TESTABLE, OPEN]
+    assert {one.said for one in found} == {"Because."}
