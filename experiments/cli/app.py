@@ -14,7 +14,7 @@ import typer
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from experiments.cli import clusters, evaluation, host, jobs, later
+from experiments.cli import clusters, evaluation, host, jobs, later, runs
 from experiments.errors import ClusterbedError
 from experiments.host.paths import LOGS, ROOT
 
@@ -30,6 +30,7 @@ host.register(app)
 clusters.register(app)
 jobs.register(app)
 evaluation.register(app)
+runs.register(app)
 later.register(app)
 
 

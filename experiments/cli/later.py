@@ -9,8 +9,6 @@ import typer
 from experiments.errors import UserError
 
 COMMANDS = {
-    "plan": "Say what a preset means on this host.",
-    "run": "Run a preset of experiments.",
     "report": "Draw the report of a run.",
     "compare": "Compare two runs.",
     "claims": "Give the verdicts on the paper's claims.",

@@ -1,0 +1,138 @@
+"""How long a trial takes, estimated from what one core of this host does. Pure.
+
+Work is in core-seconds of the reference core: one on which the calibration network takes REFERENCE_SECONDS and YOLACT
+R50 at 550 pixels in FP32 takes 1.09 s an image. Seconds follow from the quotas of the nodes that do it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from experiments.matrix.types import Settings
+from experiments.profiles import load_profiles, quota_factor
+from experiments.types import ClusterSpec, NodeSpec
+
+REFERENCE_SECONDS = 0.0222
+REFERENCE_ISA = "AVX512_CORE_VNNI"
+# Inference of one image at the model's own size, FP32: core-seconds, and the side in pixels that it is of.
+_INFERENCE: Mapping[str, tuple[float, int]] = MappingProxyType(
+    {"small": (0.04, 192), "r50": (1.09, 550), "r101": (1.7, 550)}
+)
+_PRECISION: Mapping[str, float] = MappingProxyType({"INT8": 0.27, "bf16": 0.5})
+# What stands around the network for one image at 550 pixels, by engine: decoding, tensors between stages, masks.
+_AROUND: Mapping[str, float] = MappingProxyType({"bigdl": 3.0, "fused": 0.06})
+_AROUND_LEAST: Mapping[str, float] = MappingProxyType({"bigdl": 0.35, "fused": 0.03})
+# What a job takes whatever its images: the driver's start; each executor's JVM, Python workers and compiled model.
+_DRIVER_START = 12.5
+_JVM_START = 5.0
+_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 26.0, "fused": 7.0})
+# BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
+_PARTITION = 0.8
+_YARN_START = 14.0
+# Wall time of a cluster's way up and down, in seconds, by manager: it boots without quotas.
+_BOOT: Mapping[str, float] = MappingProxyType({"local": 10.0, "standalone": 19.0, "yarn": 42.0})
+_DOWN: Mapping[str, float] = MappingProxyType({"local": 1.5, "standalone": 1.5, "yarn": 4.5})
+# Between trials: staging, the look at the host, records.
+BETWEEN = 3.0
+# How far off an estimate may be: as a factor, with the host's calibration and without it.
+CALIBRATED, UNCALIBRATED = 1.4, 2.5
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured on one core of this host: seconds of the calibration network by instruction set."""
+
+    seconds: Mapping[str, float]
+
+    @property
+    def measured(self) -> bool:
+        return bool(self.seconds)
+
+    def slowdown(self, isa: str | None) -> float:
+        """Time on this host under a cap over time on the reference core; an unmeasured cap counts as the fastest."""
+        known = self.seconds.get(isa or REFERENCE_ISA) or self.seconds.get(REFERENCE_ISA)
+        return known / REFERENCE_SECONDS if known else 1.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds, and the interval that they are expected in."""
+
+    seconds: float
+    low: float
+    high: float
+
+
+def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration) -> Estimate:
+    """The time of one trial on a cluster that is up."""
+    engine = engine_of(settings)
+    work = _work(settings, engine)
+    speeds = {node.name: _speed(node, spec, calibration) for node in spec.executor_nodes}
+    images = int(str(settings["images"]))
+    base = calibration.slowdown(None)
+    driver = _DRIVER_START * base / spec.driver.cpus
+    slots = spec.executor.total_cores
+    start = _JVM_START + _WORKER_START[engine] * slots + (_YARN_START if spec.manager == "yarn" else 0.0)
+    start /= min(speeds.values())
+    if engine == "bigdl":  # equal shares: the slowest node decides
+        partitions = int(
+            str(settings.get("repartition") or settings.get("read_partitions") or spec.total_executor_cores)
+        )
+        running = (images * work + partitions * _PARTITION) / len(speeds) / min(speeds.values())
+    else:
+        running = images * work / sum(speeds.values())
+    return _around(driver + start + running, calibration)
+
+
+def video_estimate(settings: Settings, calibration: Calibration) -> Estimate:
+    """The time of one round of the video benchmark: five backends over the frames, and making the video."""
+    frames, seconds = int(str(settings["frames"])), int(str(settings["seconds"]))
+    share = 0.5 if settings.get("node") == "limited" else 1.0
+    network = _INFERENCE[str(settings["model"])][0] * calibration.slowdown(None)
+    return _around(30 + seconds + 6 * (frames + 1) * 1.3 * network / share, calibration)
+
+
+def boot_seconds(spec: ClusterSpec) -> float:
+    """Up and down once."""
+    return _BOOT[spec.manager] + _DOWN[spec.manager] + 0.7 * len(spec.nodes)
+
+
+def engine_of(settings: Settings) -> str:
+    """The engine that a cell runs: its own, or that of its engine setting."""
+    named = settings.get("engine_setting")
+    return ("fused" if named == "fused" else "bigdl") if named is not None else str(settings["engine"])
+
+
+def _work(settings: Settings, engine: str) -> float:
+    seconds, side = _INFERENCE[str(settings["model"])]
+    size = int(str(settings.get("image_size") or side))
+    seconds *= (size / side) ** 2
+    if settings.get("weights") == "INT8":
+        seconds *= _PRECISION["INT8"]
+    elif settings.get("precision") == "bf16":
+        seconds *= _PRECISION["bf16"]
+    return seconds + max(_AROUND[engine] * (size / 550) ** 2, _AROUND_LEAST[engine])
+
+
+def _speed(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> float:
+    """Reference cores that a node's quota is worth, the factor of its profile included."""
+    slowdown = calibration.slowdown(node.isa)
+    return node.cpus * _factor(node, spec, calibration) / slowdown
+
+
+def _factor(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> float:
+    """What `up` will multiply the quota with, where it can be foreseen."""
+    named = {one.profile for one in spec.nodes if one.profile}
+    if len(named) < 2 or node.profile is None:
+        return 1.0
+    known = load_profiles()
+    fastest = max((known[name] for name in named), key=lambda one: one.single_thread)
+    ratio = calibration.slowdown(fastest.isa) / calibration.slowdown(node.isa)
+    return quota_factor(known[node.profile], fastest, ratio).factor
+
+
+def _around(seconds: float, calibration: Calibration) -> Estimate:
+    factor = CALIBRATED if calibration.measured else UNCALIBRATED
+    return Estimate(round(seconds, 1), round(seconds / factor, 1), round(seconds * factor, 1))

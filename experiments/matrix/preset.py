@@ -1,0 +1,265 @@
+"""A preset file (TOML, see the shipped ones) -> Preset. A step reports all it finds."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator
+
+from experiments.errors import UserError
+from experiments.matrix.settings import KINDS, value_problems
+from experiments.matrix.types import FIT, WORKLOADS, Axis, NamedCell, Preset, Settings, Value, Workload
+from experiments.shapes import Schema, Shape, Text, parse, read_toml, shown, unknown
+
+PRESETS = Path(__file__).parents[1] / "presets"
+SETS = ("coco", "synthetic")
+MAX_REPEATS = 1000
+MAX_CORE = 1
+
+
+def _core(value: object) -> float | Literal["fit"]:
+    if value == FIT:
+        return FIT
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_CORE:
+        raise ValueError("neither")
+    return float(value)
+
+
+class _ScaleTable(Shape):
+    core: Annotated[float | Literal["fit"], PlainValidator(_core)] = Field(
+        default=FIT,
+        description=f'"{FIT}", or what a paper core is worth of a host core: a number over 0, {MAX_CORE} at most',
+        examples=[0.25],
+    )
+    services: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.25, description="the share of a machine's cores for its nodes without executors, over 0 and under 1"
+    )
+
+
+class _InputTable(Shape):
+    sets: list[Literal["coco", "synthetic"]] = Field(
+        default=["coco", "synthetic"],
+        description=f"a list of {' and '.join(SETS)}",
+        examples=[["synthetic"]],
+        min_length=1,
+    )
+    coco: str | None = Field(
+        default=None, description="a folder of COCO's images", examples=["/data/val2017"], min_length=1
+    )
+
+
+class _CellTable(Shape):
+    name: Text = Field(description="a name", examples=["exp-23"], min_length=1)
+    note: str = Field("", description="a text", examples=["170 partitions as read"])
+    set: dict[str, Any] = Field({}, description="a table of settings", examples=[{"read_partitions": 170}])
+
+
+class _PresetFile(Shape):
+    schema_: Schema = Field(alias="schema")
+    title: Text
+    reproduces: list[str] = Field([], description="a list of the paper's tables", examples=[["Table 6"]])
+    claims: list[str] = Field([], description="a list of ids of claims", examples=[["Y3"]])
+    ours: str = Field("", description="a text: what the paper does not state", examples=["all sizes"])
+    workload: Workload = Field("job", description=f"one of {', '.join(WORKLOADS)}", examples=["job"])
+    seed: Annotated[int, Field(ge=0)] = Field(1, description="a whole number of 0 or more", examples=[1])
+    repeats: Annotated[int, Field(ge=1, le=MAX_REPEATS)] = Field(
+        5, description=f"a whole number from 1 to {MAX_REPEATS}", examples=[5]
+    )
+    warm_ups: Annotated[int, Field(ge=0)] = Field(1, description="a whole number of 0 or more", examples=[1])
+    warm_up_each: Literal["cell", "cluster"] = Field("cell", description='"cell" or "cluster"', examples=["cell"])
+    fresh_cluster: bool = Field(False, description="true or false", examples=[False])
+    same_cells: bool = Field(False, description="true or false", examples=[False])
+    compare_by: list[str] = Field([], description="a list of settings", examples=[["model"]])
+    scale: _ScaleTable = Field(_ScaleTable(), description="a table")
+    input: _InputTable = Field(_InputTable(), description="a table")
+    settings: dict[str, Any] = Field({}, description="a table of settings", examples=[{"images": 48}])
+    axes: dict[str, Any] = Field({}, description="a table of lists by setting", examples=[{"workers": [1, 2]}])
+    zips: list[dict[str, Any]] = Field([], description="tables of lists of one length by setting")
+    exclude: list[dict[str, Any]] = Field([], description="tables of settings")
+    cells: list[_CellTable] = Field([], description="tables [[cells]]", examples=[[{"name": "exp-23"}]])
+
+
+def shipped_presets() -> tuple[str, ...]:
+    """The names of the presets that come with the project."""
+    return tuple(sorted(path.stem for path in PRESETS.glob("*.toml")))
+
+
+def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
+    """The preset of a shipped name, or of a path to a TOML file; changes: "key=value", see `changed`.
+
+    Raises UserError with all that is wrong with it.
+    """
+    if name_or_path.endswith(".toml") or "/" in name_or_path:
+        path = Path(name_or_path)
+    elif name_or_path in shipped_presets():
+        path = PRESETS / f"{name_or_path}.toml"
+    else:
+        raise UserError(
+            f"preset {name_or_path!r}: there is no such preset; {unknown(name_or_path, shipped_presets())}, "
+            "or the path of a TOML file of yours"
+        )
+    return parse_preset(changed(read_toml(path), changes), name=path.stem, where=str(path))
+
+
+def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """A file's content with changes "key=value" made to it.
+
+    key is a key of the file (repeats, scale.core, axes.workers), or a setting, which is then one of [settings]. value
+    is TOML, or a plain text. Raises UserError for a change that has no equals sign, no such key, or that an axis or a
+    named cell would override.
+    """
+    result = {**content}
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key:
+            raise UserError(f"--set {change}: give key=value, for example --set repeats=3")
+        steps = key.strip().split(".")
+        if len(steps) == 1 and steps[0] not in _KEYS:
+            steps = ["settings", *steps]
+            _refuse_overridden(result, steps[1], change)
+        if steps[0] not in _KEYS or len(steps) > 2 or steps[0] in ("zips", "exclude", "cells"):
+            raise UserError(f"--set {change}: {key}: no such key; {unknown(steps[0], _KEYS)}, or a setting")
+        if len(steps) == 1:
+            result[steps[0]] = _toml_value(text)
+            continue
+        table = result.get(steps[0], {})
+        if not isinstance(table, Mapping):
+            raise UserError(f"--set {change}: {steps[0]} is no table")
+        result[steps[0]] = {**table, steps[1]: _toml_value(text)}
+    return result
+
+
+_KEYS = {field.alias or name for name, field in _PresetFile.model_fields.items()}
+
+
+def _refuse_overridden(content: Mapping[str, Any], key: str, change: str) -> None:
+    zipped = {name for table in content.get("zips", []) if isinstance(table, Mapping) for name in table}
+    cells = [cell for cell in content.get("cells", []) if isinstance(cell, Mapping) and key in cell.get("set", {})]
+    if key in content.get("axes", {}):
+        raise UserError(f"--set {change}: the axis {key} gives it; change that, for example --set axes.{key}=[...]")
+    if key in zipped or cells:
+        where = "a table of zips" if key in zipped else f"the cell {cells[0].get('name')!r}"
+        raise UserError(f"--set {change}: {where} gives it; change the file, or a copy of it")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def parse_preset(content: Mapping[str, Any], name: str, where: str) -> Preset:
+    """A preset file's content -> Preset. `where` is the file that messages name. Raises UserError with all problems."""
+    file = parse(_PresetFile, content, where)
+    problems = _problems(file)
+    if problems:
+        raise UserError(*(f"{where}: {problem}" for problem in problems))
+    return Preset(
+        name=name,
+        source=where,
+        title=file.title,
+        reproduces=tuple(file.reproduces),
+        claims=tuple(file.claims),
+        ours=file.ours,
+        workload=file.workload,
+        seed=file.seed,
+        repeats=file.repeats,
+        warm_ups=file.warm_ups,
+        warm_up_each=file.warm_up_each,
+        fresh_cluster=file.fresh_cluster,
+        same_cells=file.same_cells,
+        compare_by=tuple(file.compare_by),
+        core=file.scale.core,
+        services=file.scale.services,
+        sets=tuple(file.input.sets),
+        coco=file.input.coco,
+        settings=MappingProxyType(dict(file.settings)),
+        axes=(
+            *(Axis((key,), tuple((value,) for value in values)) for key, values in file.axes.items()),
+            *(Axis(tuple(table), tuple(zip(*table.values(), strict=True))) for table in file.zips),
+        ),
+        exclude=tuple(MappingProxyType(dict(one)) for one in file.exclude),
+        cells=tuple(NamedCell(one.name, MappingProxyType(dict(one.set)), one.note) for one in file.cells),
+    )
+
+
+def _problems(file: _PresetFile) -> list[str]:
+    problems = _settings_problems(file.workload, file.settings, "settings")
+    problems += _axes_problems(file.workload, file.axes, "axes")
+    for index, table in enumerate(file.zips):
+        problems += _axes_problems(file.workload, table, f"zips[{index}]")
+        problems += _zip_problems(table, f"zips[{index}]")
+    for index, one in enumerate(file.exclude):
+        problems += _settings_problems(file.workload, one, f"exclude[{index}]")
+        problems += [] if one else [f"exclude[{index}] = {{}}: excludes every cell; give settings, or leave it out"]
+    for cell in file.cells:
+        problems += _settings_problems(file.workload, cell.set, f"cells.{cell.name}.set")
+    for key in file.compare_by:
+        if key not in KINDS[file.workload]:
+            problems.append(f'compare_by: "{key}" is no setting; {unknown(key, KINDS[file.workload])}')
+    if file.fresh_cluster and file.warm_ups:
+        problems.append(
+            f"warm_ups = {file.warm_ups}: with fresh_cluster = true each trial has a cluster of its own, and none "
+            "would be warm; set warm_ups = 0"
+        )
+    varied = [*file.axes, *(key for table in file.zips for key in table)]
+    problems += [
+        f"axes.{key}: is varied {varied.count(key)} times, by axes and zips; vary it once"
+        for key in dict.fromkeys(varied)
+        if varied.count(key) > 1
+    ]
+    return problems
+
+
+def _settings_problems(workload: Workload, settings: Settings, path: str) -> list[str]:
+    problems = []
+    for key, value in settings.items():
+        if key not in KINDS[workload]:
+            problems.append(f"{path}.{key} = {shown(value)}: no such setting; {unknown(key, KINDS[workload])}")
+        else:
+            problems += value_problems(workload, key, value, f"{path}.{key}")
+    return problems
+
+
+def _axes_problems(workload: Workload, axes: Mapping[str, Any], path: str) -> list[str]:
+    problems: list[str] = []
+    for key, values in axes.items():
+        place = f"{path}.{key}"
+        if key not in KINDS[workload]:
+            problems.append(f"{place} = {shown(values)}: no such setting; {unknown(key, KINDS[workload])}")
+        elif not isinstance(values, list) or not values:
+            problems.append(
+                f"{place} = {shown(values)}: must be a list of one or more values; for example {place} = [1, 2]"
+            )
+        else:
+            problems += [
+                problem
+                for index, value in enumerate(values)
+                for problem in value_problems(workload, key, value, f"{place}[{index}]")
+            ]
+            problems += _repeated(values, place) if path == "axes" else []
+    return problems
+
+
+def _repeated(values: Sequence[Value], place: str) -> list[str]:
+    written = [shown(value) for value in values]
+    return [
+        f"{place}: {one} is given {written.count(one)} times; give each value once"
+        for one in dict.fromkeys(written)
+        if written.count(one) > 1
+    ]
+
+
+def _zip_problems(table: Mapping[str, Any], path: str) -> list[str]:
+    lengths = {key: len(values) for key, values in table.items() if isinstance(values, list)}
+    if not table:
+        return [f"{path} = {{}}: must be a table of lists by setting; leave it out, or give some"]
+    if len(set(lengths.values())) > 1:
+        each = ", ".join(f"{key} {length}" for key, length in lengths.items())
+        return [f"{path}: its lists differ in length ({each}); give lists of one length"]
+    return []

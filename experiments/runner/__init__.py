@@ -1,0 +1,1 @@
+"""Runs a plan: rounds of trials, evidence first, resumable. docs/experiments.md tells how."""

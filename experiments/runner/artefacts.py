@@ -1,0 +1,50 @@
+"""What a trial computes with: the model of a cell, the code that goes with a job, and digests of both."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from experiments.cluster.submit import application
+from experiments.host import models
+from experiments.matrix.settings import TRAINED
+
+Say = Callable[[str], None]
+
+# Weights as the IR stores them, by the file of the model's folder.
+FILES: Mapping[str, str] = MappingProxyType({"FP32": "fp32.xml", "FP16": "fp16.xml", "INT8": "int8.xml"})
+
+
+def model(name: str, size: int, full: bool, say: Say) -> models.Model:
+    """The model of that name and input size, built unless it is there; full: with INT8.
+
+    Raises UserError for a trained one of which this checkout has no weights.
+    """
+    if name not in TRAINED:
+        return models.build(None, [size], say, configuration=name, full=full)[size]
+    trained = models.trained(say, full=full)
+    if size == models.SMALL_SIZE:
+        return trained
+    return models.build(models.SHIPPED, [size], say, configuration=name, full=full)[size]
+
+
+def model_digest(built: models.Model, weights: str) -> str:
+    """Of the files that a job reads."""
+    digest = hashlib.sha256()
+    for name in (FILES[weights], FILES[weights].replace(".xml", ".bin"), "priors.npy"):
+        digest.update((built.folder / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def application_digest() -> str:
+    """Of the files that go with every job, not of their times."""
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(io.BytesIO(application())) as archive:
+        for name in sorted(archive.namelist()):
+            digest.update(name.encode() + b"\0" + archive.read(name))
+    return digest.hexdigest()[:16]

@@ -1,0 +1,84 @@
+"""What a block was made on: host, engine, images, locks, code. And what a plan needs to know of a host."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.bench.provenance import provenance
+from experiments.cluster import calibration
+from experiments.host import capacity, images
+from experiments.host.command import run
+from experiments.host.engine import DOCKER, Engine
+from experiments.host.paths import ARTEFACTS, ROOT
+from experiments.matrix.costs import REFERENCE_ISA, Calibration
+from experiments.matrix.plan import Host
+from experiments.profiles import load_profiles
+
+_CALIBRATIONS = ARTEFACTS / "calibration.json"
+
+
+def host() -> Host:
+    """This host, for a plan."""
+    found = capacity.measure(ROOT)
+    return Host(found.cores, found.memory_mb, found.disk_free_mb, found.cpu_model)
+
+
+def known_calibration() -> Calibration:
+    """What has been measured on this host before, by instruction set; nothing where nothing was. Measures nothing."""
+    kept: dict[str, float] = json.loads(_CALIBRATIONS.read_text()) if _CALIBRATIONS.exists() else {}
+    model, fingerprint = capacity.measure(ROOT).cpu_model, images.fingerprints()["python"]
+    return Calibration(
+        {
+            isa: seconds
+            for key, seconds in kept.items()
+            for name, image, isa in [key.split(" | ")]
+            if (name, image) == (model, fingerprint)
+        }
+    )
+
+
+def calibrate() -> Calibration:
+    """Measures one core of this host under the instruction sets of the profiles, each once a host."""
+    isas = dict.fromkeys([REFERENCE_ISA, *(profile.isa for profile in load_profiles().values())])
+    return Calibration({isa: calibration.seconds_per_image(isa, lambda _: None) for isa in isas})
+
+
+def describe() -> dict[str, Any]:
+    """One block's entry of environment.json, but for its number and date."""
+    engine, found, code = Engine(), capacity.measure(ROOT), provenance()
+    return {
+        "host": {
+            "cpu_model": found.cpu_model,
+            "cpu_flags": sorted(found.cpu_flags),
+            "cores": found.cores,
+            "memory_mb": found.memory_mb,
+            "kernel": found.kernel,
+            "cgroup": found.cgroup,
+            "boot": code.boot,
+            "python": platform.python_version(),
+        },
+        "engine": engine.info()["ServerVersion"],
+        "images": {image.name: _image_id(images.tag(image.name)) for image in images.IMAGES},
+        "locks": {str(path.relative_to(ROOT)): _digest(path) for path in _locks()},
+        "commit": code.commit,
+        "code": code.code,
+        "calibration": asdict(known_calibration())["seconds"],
+    }
+
+
+def _image_id(tag: str) -> str | None:
+    done = run([DOCKER, "image", "inspect", "--format", "{{.Id}}", tag], check=False)
+    return done.stdout.strip() if done.status == 0 else None
+
+
+def _locks() -> list[Path]:
+    return sorted([*ROOT.glob("*.lock"), *(ROOT / "docker").rglob("*.lock")])
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

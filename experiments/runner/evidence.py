@@ -1,0 +1,124 @@
+"""From a trial's raw evidence to what its record holds: phases, times per image, tasks by host. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster_app.contract.result import JobResult
+from experiments.eventlog import Application, TaskRow
+from experiments.types import ClusterSpec
+
+# Where the job's own clock and Spark's event log differ by more than this share, the record says so.
+CLOCKS_AGREE = 0.05
+# The phase whose time the paper's Table 10 reports, by engine; the fused engine's one phase holds what its four do.
+STAGE_3 = {"bigdl": "predict", "fused": "segment"}
+# Phases of the job that are stages of Spark, so that the event log has them too.
+_TIMED = ("read", "preprocess", "predict", "postprocess", "segment")
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was timed on this host, in seconds. submitted: when, since 1970; submit: until spark-submit ended;
+    upload: staging of input and model; ship: of the packed environment, None where there is none."""
+
+    submitted: float
+    submit: float
+    upload: float
+    ship: float | None
+
+
+def phases(spec: ClusterSpec, result: JobResult, log: Application, times: Times) -> dict[str, float | None]:
+    """Seconds by phase; None for one that this job does not have. Those of boot and tear-down are the cluster's."""
+    added = [one.added_s for one in log.executors]
+    own: dict[str, float | None] = {phase.name: round(phase.seconds, 3) for phase in result.phases}
+    compiled = [worker.compile_seconds for worker in result.workers]
+    inferred = [worker.infer_seconds for worker in result.workers]
+    return {
+        "upload": round(times.upload, 3),
+        "ship_environment": None if times.ship is None else round(times.ship, 3),
+        "driver_start": round(log.start_time - times.submitted, 3),
+        "localise": round(min(added), 3) if spec.manager == "yarn" and added else None,
+        "executors_registered": round(log.start_time - times.submitted + max(added), 3) if added else None,
+        **own,
+        "compile": round(sum(compiled), 3) if compiled else None,
+        "infer": round(sum(inferred), 3) if inferred else None,
+        "submit": round(times.submit, 3),
+    }
+
+
+def per_image(spec: ClusterSpec, result: JobResult, log: Application, times: Times) -> dict[str, float | None]:
+    """Seconds per image, counted in several ways.
+
+    stage_3: wall time of the phase that Table 10 reports; wall: from submission to the last task's end; tasks: the
+    run time of all tasks, and stage_3_tasks of that phase's; worker_seconds: executors x stage_3, what is paid for.
+    """
+    images = result.counts.images
+    if not images:
+        return {}
+    name = STAGE_3[result.engine]
+    stage_3 = result.seconds(name)
+    last = max(task.finish_s for task in log.tasks)
+    return {
+        "stage_3": _per(stage_3, images),
+        "wall": _per(log.start_time - times.submitted + last, images),
+        "tasks": _per(_run_seconds(log, None), images),
+        "stage_3_tasks": _per(_run_seconds(log, name), images),
+        "worker_seconds": _per(None if stage_3 is None else stage_3 * spec.total_executors, images),
+    }
+
+
+def clock_differences(result: JobResult, log: Application) -> dict[str, dict[str, float]]:
+    """By phase: the job's time and the event log's, where they differ by more than a twentieth."""
+    found = {}
+    for name in _TIMED:
+        tasks = [task for task in log.tasks if task.phase == name]
+        job = result.seconds(name)
+        if not tasks or not job:
+            continue
+        seen = max(task.finish_s for task in tasks) - min(task.launch_s for task in tasks)
+        if abs(seen - job) > CLOCKS_AGREE * job:
+            found[name] = {"job": round(job, 3), "log": round(seen, 3)}
+    return found
+
+
+def hosts(result: JobResult, log: Application) -> dict[str, dict[str, Any]]:
+    """What each host did: images, tasks, failed tasks, seconds in tasks, bytes read, and when it ended its last one."""
+    images = {one.host: one.images for one in result.executors}
+    by_host: dict[str, list[TaskRow]] = {}
+    for task in log.tasks:
+        by_host.setdefault(task.host, []).append(task)
+    return {
+        host: {
+            "images": images.get(host, 0),
+            "tasks": len(tasks),
+            "failed_tasks": sum(task.failed for task in tasks),
+            "run_s": round(sum(task.run_s or 0 for task in tasks), 3),
+            "bytes_read": sum(task.bytes_read or 0 for task in tasks),
+            "last_s": round(max(task.finish_s for task in tasks), 3),
+        }
+        for host, tasks in sorted(by_host.items())
+    }
+
+
+def record(spec: ClusterSpec, result: JobResult, log: Application, times: Times) -> Mapping[str, Any]:
+    """All of it, as a record holds it."""
+    return {
+        "phases": phases(spec, result, log, times),
+        "per_image": per_image(spec, result, log, times),
+        "clocks_differ": clock_differences(result, log),
+        "hosts": hosts(result, log),
+        "failed_tasks": sum(task.failed for task in log.tasks),
+        "images": result.counts.images,
+        "executors": spec.total_executors,
+        "slots": spec.total_executor_cores,
+    }
+
+
+def _run_seconds(log: Application, phase: str | None) -> float:
+    return sum(task.run_s or 0 for task in log.tasks if phase is None or task.phase == phase)
+
+
+def _per(seconds: float | None, images: int) -> float | None:
+    return None if seconds is None else round(seconds / images, 5)

@@ -1,0 +1,240 @@
+"""The loop: rounds, visits, trials. Everything that it does to the world goes through the seam."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from experiments.cluster.interrupts import uninterrupted
+from experiments.errors import ClusterbedError, HostError
+from experiments.matrix.plan import Plan, PlannedCell
+from experiments.runner import identity, progress
+from experiments.runner.identity import Content
+from experiments.runner.progress import Known
+from experiments.runner.schedule import Visit, round_visits
+from experiments.runner.seam import Facts, Laboratory, TimedOut, Watcher
+from experiments.store.records import RECORDS, Writer, load, replace
+
+ENVIRONMENT, CLUSTERS, CONTENTS = "environment.json", "clusters.jsonl", "contents.json"
+
+
+@dataclass
+class Run:
+    """A run under way: its plan, its folder, and what is known by now."""
+
+    plan: Plan
+    folder: Path
+    lab: Laboratory
+    watcher: Watcher
+    writer: Writer
+    records: list[Mapping[str, Any]]
+    clock: Callable[[], float]
+    block: int = 0
+    known: Mapping[str, Known] = field(default_factory=dict)
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    up: str | None = None  # the cluster that is up, by name
+    visit: Facts = field(default_factory=dict)  # how it came up
+    warmed: set[str] = field(default_factory=set)  # cells, or clusters, that had their warm-ups
+
+
+def run(
+    plan: Plan, folder: Path, lab: Laboratory, watcher: Watcher, clock: Callable[[], float] = time.time
+) -> list[Mapping[str, Any]]:
+    """Makes the trials that are still to be made, and returns all records of the run.
+
+    Whatever ends it, clusters are taken down and records are on disk; the next call goes on by whole rounds.
+    """
+    with Writer(folder, watcher.say) as writer:
+        records: list[Mapping[str, Any]] = list(load(folder / RECORDS).records)
+        state = Run(plan, folder, lab, watcher, writer, records, clock)
+        try:
+            lab.clear()
+            _begin_block(state)
+            finished = _finished(state)
+            watcher.begin(plan, _trials_left(state, finished))
+            for number in range(1, plan.preset.repeats + 1):
+                for visit in round_visits(_open(state, finished, number), plan.preset.seed, number):
+                    _make(state, visit, number)
+        finally:
+            with uninterrupted():
+                try:
+                    _down(state)
+                finally:
+                    lab.clear()
+        return state.records
+
+
+def _begin_block(state: Run) -> None:
+    """A block is what is made on one host without a break; its environment stands in a file of its own."""
+    state.block = progress.next_block(state.records)
+    path = state.folder / ENVIRONMENT
+    blocks = json.loads(path.read_text())["blocks"] if path.exists() else []
+    blocks = [one for one in blocks if one["block"] < state.block]
+    entry = {"block": state.block, "began": _date(state.clock()), **state.lab.environment()}
+    replace(path, json.dumps({"schema": 1, "blocks": [*blocks, entry]}, indent=2) + "\n")
+    state.known = {one.cell.name: _known(state.lab, one) for one in state.plan.runnable}
+    state.contents = _contents(state.folder) | {one.hash: one.content for one in state.known.values()}
+    replace(state.folder / CONTENTS, json.dumps({"schema": 1, "contents": state.contents}, indent=1) + "\n")
+
+
+def _contents(folder: Path) -> dict[str, Content]:
+    """What records of before depend on, by hash."""
+    path = folder / CONTENTS
+    found: dict[str, Content] = json.loads(path.read_text())["contents"] if path.exists() else {}
+    return found
+
+
+def _known(lab: Laboratory, planned: PlannedCell) -> Known:
+    content = {**identity.of_plan(planned), **lab.content(planned)}
+    content = json.loads(json.dumps(content, default=dict))
+    return Known(content, identity.digest(content))
+
+
+def _finished(state: Run) -> set[progress.Round]:
+    """The rounds that are done. Records what is skipped, and says what changed."""
+    for name, changed in progress.changed_cells(state.records, state.known, state.contents).items():
+        state.watcher.say(f"{name}: changed since it was measured, its rounds are made again: {'; '.join(changed[:5])}")
+    skipped_before = {one["cell"] for one in state.records if one["status"] == progress.SKIPPED}
+    for one in state.plan.cells:
+        if one.skipped and one.cell.name not in skipped_before:
+            _append(state, _head(state, one, 0, progress.TRIAL, progress.SKIPPED), {"reasons": list(one.skipped)})
+    return progress.finished_rounds(state.records, state.plan.runnable, state.known)
+
+
+def _open(state: Run, finished: set[progress.Round], number: int) -> list[PlannedCell]:
+    return [one for one in state.plan.runnable if (one.cell.comparison, number) not in finished]
+
+
+def _trials_left(state: Run, finished: set[progress.Round]) -> int:
+    return sum(len(_open(state, finished, number)) for number in range(1, state.plan.preset.repeats + 1))
+
+
+def _make(state: Run, visit: Visit, number: int) -> None:
+    """The trials of a visit, warm-ups first where they are due."""
+    for planned in visit.cells:
+        for kind in (*_warm_ups(state, planned), progress.TRIAL):
+            if state.plan.preset.fresh_cluster:
+                _down(state)
+            problem = _ensure_up(state, planned)
+            if problem is None:
+                _trial(state, planned, number, kind)
+            elif kind == progress.TRIAL:
+                head = _head(state, planned, number, kind, progress.FAILED)
+                _append(state, head, {"phase": "boot", "reasons": list(problem.messages)})
+
+
+def _warm_ups(state: Run, planned: PlannedCell) -> Iterator[str]:
+    """One "warm-up" for each that is due, asked again after each trial: a cluster is new once it has come up."""
+    preset = state.plan.preset
+    if preset.warm_up_each == "cluster" and state.up != planned.cluster_name:
+        due = True
+    else:
+        due = preset.warm_up_each == "cell" and planned.cell.name not in state.warmed
+    state.warmed.add(planned.cell.name)
+    yield from (progress.WARM_UP for _ in range(preset.warm_ups if due else 0))
+
+
+def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
+    """Has the cell's cluster up, and no other; returns why it did not come up. What the host cannot do ends the run."""
+    if state.up == planned.cluster_name:
+        return None
+    _down(state)
+    if planned.cluster is None:
+        state.up = planned.cluster_name
+        return None
+    state.watcher.phase(planned.cell.name, "", "cluster boot")
+    try:
+        state.visit = state.lab.up(planned)
+    except HostError:
+        raise
+    except ClusterbedError as error:
+        state.watcher.say(f"{planned.cluster_name}: did not come up: {error.messages[0]}")
+        return error
+    state.up = planned.cluster_name
+    return None
+
+
+def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
+    """One trial, from the look at the host to its record on disk."""
+    name, lab = planned.cell.name, state.lab
+    trial = trial_name(name, number, kind, progress.attempt(state.records, name, number, kind))
+    state.watcher.phase(name, trial, "waiting for a quiet host")
+    host = lab.steady()
+    state.watcher.phase(name, trial, kind)
+    begin, detail = state.clock(), dict[str, Any]()
+    try:
+        outcome = lab.run(planned, trial)
+        status = progress.INVALID if outcome.invalid else progress.MEASURED
+        detail = {"reasons": list(outcome.invalid), **outcome.evidence}
+    except HostError:
+        raise
+    except TimedOut as error:
+        status, detail = progress.TIMED_OUT, {"reasons": list(error.messages)}
+    except ClusterbedError as error:
+        status, detail = progress.FAILED, {"reasons": list(error.messages)}
+    head = _head(state, planned, number, kind, status)
+    times = {"trial": trial, "began": _date(begin), "seconds": round(state.clock() - begin, 3), "host": dict(host)}
+    _append(state, head, {**times, "boot": dict(state.visit), **detail})
+    if status in (progress.FAILED, progress.TIMED_OUT):
+        _down(state)  # what made it fail may have left the cluster broken: the next trial gets a new one
+
+
+def _down(state: Run) -> None:
+    """Takes the cluster down that is up. A fault in it is noted, and spoils no measurement."""
+    if not state.up:
+        state.up = None
+        return
+    name, state.up = state.up, None
+    facts: dict[str, Any] = {"cluster": name, "block": state.block, **state.visit}
+    try:
+        facts |= state.lab.down()
+    except ClusterbedError as error:
+        facts["tear_down_problems"] = list(error.messages)
+        state.watcher.say(f"{name}: tear-down: {error.messages[0]}")
+    with (state.folder / CLUSTERS).open("a") as file:
+        file.write(json.dumps({"schema": 1, **facts}, default=dict) + "\n")
+
+
+def _head(state: Run, planned: PlannedCell, number: int, kind: str, status: str) -> dict[str, Any]:
+    known = state.known.get(planned.cell.name)
+    return {
+        "preset": state.plan.preset.name,
+        "block": state.block,
+        "comparison": planned.cell.comparison,
+        "cell": planned.cell.name,
+        "round": number,
+        "kind": kind,
+        "status": status,
+        "cluster": planned.cluster_name,
+        "core": planned.share,
+        "hash": known.hash if known else "",
+        "settings": dict(planned.cell.settings),
+    }
+
+
+def _append(state: Run, head: dict[str, Any], detail: Facts) -> None:
+    with uninterrupted():
+        record = state.writer.append(json.loads(json.dumps({**head, **detail}, default=dict)))
+        state.records.append(record)
+    state.watcher.ended(record)
+
+
+def trial_name(cell: str, number: int, kind: str, attempt: int) -> str:
+    """A trial's name, which is also its folder's: round, cell, and which attempt if not the first."""
+    # No equals sign: readers of Parquet take a folder named key=value for a column.
+    words = re.sub(r"[^A-Za-z0-9.+-]+", "_", cell.replace("=", "-")).strip("_.")[:80]
+    return "-".join([f"{number:03d}", words, *(["warm-up"] if kind == progress.WARM_UP else []), *_attempt(attempt)])
+
+
+def _attempt(attempt: int) -> Sequence[str]:
+    return [] if attempt == 1 else [f"again-{attempt - 1}"]
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="milliseconds")

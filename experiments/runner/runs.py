@@ -1,0 +1,186 @@
+"""A run by its id: a new folder, or one that goes on. What `clusterbed run` does, without the command line."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.bench import statistics
+from experiments.cli.output import progress as say_line
+from experiments.errors import HostError, RunFailed, UserError
+from experiments.host.paths import RESULTS, STATE
+from experiments.matrix.costs import Calibration
+from experiments.matrix.plan import Plan, as_json, make_plan
+from experiments.matrix.preset import PRESETS, load_preset
+from experiments.matrix.types import Preset
+from experiments.runner import environment, live, loop
+from experiments.runner.laboratory import Clusters
+from experiments.runner.progress import MEASURED, TRIAL
+from experiments.runner.seam import Laboratory
+from experiments.runner.video import Videos
+from experiments.store.records import RECORDS, replace
+
+PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
+_FIRST_LINE = "# preset: "
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def plan_of(name_or_path: str, changes: Sequence[str], calibration: Calibration | None = None) -> Plan:
+    """The plan of a preset on this host, with what has been measured of it before unless a calibration is given."""
+    known = calibration if calibration is not None else environment.known_calibration()
+    return make_plan(load_preset(name_or_path, changes), environment.host(), known)
+
+
+def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resume: bool) -> tuple[Path, Plan]:
+    """Runs a preset to its end in results/ID, and returns the folder and the plan.
+
+    Raises UserError for an id that is there already (without resume) or is not there (with it), or for another preset
+    than the run's; HostError where no cell of it can run here.
+    """
+    preset = load_preset(name_or_path, changes)
+    folder = folder_of(preset, identity, resume=resume)
+    plan = make_plan(preset, environment.host(), environment.known_calibration())
+    _require_cells(plan)
+    _prepare(folder, preset, changes, resume)
+    if preset.workload == "job":
+        plan = make_plan(preset, environment.host(), environment.calibrate())
+        _require_cells(plan)
+    replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+    begin = time.monotonic()
+    with alone(), live.watching() as watcher:
+        records = loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
+    summary = summarise(plan, records, time.monotonic() - begin)
+    replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    return folder, plan
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Holds this host for one run. Two would measure each other, and take each other's clusters down.
+
+    Raises RunFailed if another one is under way.
+    """
+    STATE.mkdir(parents=True, exist_ok=True)
+    with (STATE / "run.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunFailed("another run is under way on this host; wait for its end") from None
+        yield
+
+
+def _laboratory(plan: Plan, folder: Path, say: Callable[[str], None]) -> Laboratory:
+    return Clusters(plan, folder, say) if plan.preset.workload == "job" else Videos(folder, say)
+
+
+def folder_of(preset: Preset, identity: str | None, *, resume: bool) -> Path:
+    """The run's folder: a new one, or with resume one that is there; without an id the preset's newest."""
+    name = identity or (_newest(preset) if resume else f"{preset.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if not _ID.fullmatch(name):
+        raise UserError(f"--run-id {name}: must be letters, digits, dots, hyphens and underscores, 64 at most")
+    folder = RESULTS / name
+    if folder.exists() and not resume:
+        raise UserError(f"--run-id {name}: {folder} is there already; go on with --resume, or give another id")
+    if resume and not (folder / PRESET).exists():
+        known = ", ".join(sorted(path.parent.name for path in RESULTS.glob(f"*/{PRESET}"))) or "none"
+        raise UserError(f"--resume: there is no run {name!r}; give its id with --run-id; there are: {known}")
+    return folder
+
+
+def _newest(preset: Preset) -> str:
+    runs = [path for path in RESULTS.glob(f"*/{PRESET}") if _preset_in(path) == preset.name]
+    if not runs:
+        raise UserError(f"--resume: there is no run of the preset {preset.name!r}; leave --resume out to begin one")
+    return max(runs, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent.name
+
+
+def _preset_in(path: Path) -> str:
+    """The preset of a run, from the first line of its copy."""
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix(_FIRST_LINE)
+
+
+def _require_cells(plan: Plan) -> None:
+    if not plan.runnable:
+        reasons = dict.fromkeys(reason for one in plan.cells for reason in one.skipped)
+        raise HostError(f"{plan.preset.source}: none of its {len(plan.cells)} cells can run here: {'; '.join(reasons)}")
+
+
+def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> None:
+    """The preset goes into the run as it is run. A resumed run may have changed cells, but no other preset's."""
+    source = Path(preset.source) if Path(preset.source).exists() else PRESETS / f"{preset.name}.toml"
+    header = "".join(f"# run with --set {change}\n" for change in changes)
+    text = f"{_FIRST_LINE}{preset.name}\n{header}{source.read_text(encoding='utf-8')}"
+    if resume:
+        if _preset_in(folder / PRESET) != preset.name:
+            raise UserError(f"--resume: {folder.name} is a run of the preset {_preset_in(folder / PRESET)!r}")
+        before = (folder / PRESET).read_text(encoding="utf-8").splitlines()
+        given = {line for line in before if line.startswith("# run with --set ")}
+        if given != {line for line in header.splitlines() if line}:
+            said = ", ".join(sorted(line.removeprefix("# run with ") for line in given)) or "no --set"
+            say_line(f"the run was begun with {said}: cells that differ from then are made again")
+    folder.mkdir(parents=True, exist_ok=True)
+    replace(folder / PRESET, text)
+
+
+def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
+    """What a run came to, by cell and state; planned and actual time of this session."""
+    trials = [one for one in records if one["kind"] == TRIAL]
+    by_cell: dict[str, Counter[str]] = {}
+    for one in trials:
+        by_cell.setdefault(one["cell"], Counter())[one["status"]] += 1
+    return {
+        "schema": 1,
+        "preset": plan.preset.name,
+        "title": plan.preset.title,
+        "states": dict(Counter(one["status"] for one in trials)),
+        "cells": {cell: dict(counts) for cell, counts in by_cell.items()},
+        "blocks": len({one["block"] for one in trials}),
+        "noise_floor": noise_floor(plan, trials) if plan.preset.same_cells else None,
+        "planned_seconds": plan.seconds.seconds,
+        "session_seconds": round(seconds, 1),
+    }
+
+
+def noise_floor(plan: Plan, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What two cells that are the same differ by, from their ratios within rounds of one block.
+
+    By time per image: the median ratio of the second cell over the first, its 95 % interval, and as `floor` how far
+    that reaches from 1. Empty with fewer than two rounds that are measured on both sides.
+    """
+    first, second = (one.cell.name for one in plan.runnable[:2])
+    by_place: dict[tuple[int, int], dict[str, Mapping[str, Any]]] = {}
+    for one in trials:
+        if one["status"] == MEASURED:
+            by_place.setdefault((one["block"], one["round"]), {})[one["cell"]] = one["per_image"]
+    pairs = [cells for cells in by_place.values() if first in cells and second in cells]
+    found = {}
+    for key in ("stage_3", "wall", "tasks") if len(pairs) > 1 else ():
+        ratio = statistics.ratio([one[second][key] for one in pairs], [one[first][key] for one in pairs])
+        floor = max(abs(ratio.low - 1), abs(ratio.high - 1))
+        found[key] = {**asdict(ratio), "floor": floor}
+    return found
+
+
+def verdict(folder: Path, plan: Plan) -> str:
+    """The last line of a run. Raises RunFailed where a cell has no measured trial at all."""
+    summary = json.loads((folder / SUMMARY).read_text())
+    lacking = [one.cell.name for one in plan.runnable if not summary["cells"].get(one.cell.name, {}).get(MEASURED)]
+    states = ", ".join(f"{number} {state}" for state, number in sorted(summary["states"].items()))
+    skipped = len(plan.cells) - len(plan.runnable)
+    if lacking:
+        raise RunFailed(
+            f"{folder.name}: {states}; no measured trial of {', '.join(lacking)}; {folder / RECORDS} says why"
+        )
+    for key, one in (summary["noise_floor"] or {}).items():
+        interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n']} rounds"
+        say_line(f"noise floor, {key}: {one['floor']:.1%} (ratio {one['value']:.3f}, {interval})")
+    return f"run: ok, {len(plan.runnable)} cells, {skipped} skipped, {states}, {folder}"

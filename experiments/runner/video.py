@@ -1,0 +1,111 @@
+"""The seam over a workload of one node: Table 1's video benchmark in a container."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from experiments.errors import RunFailed
+from experiments.host import images
+from experiments.host.evaluation import LIMITED_CPUS, TABLE_1_IMAGE, Program, attend
+from experiments.host.models import Model
+from experiments.matrix.plan import PlannedCell
+from experiments.matrix.settings import MODELS
+from experiments.runner import artefacts, environment, steady
+from experiments.runner.seam import Outcome
+
+Say = Callable[[str], None]
+
+# A trial is one round: the runner makes the others.
+_ROUNDS = "1"
+# The parts of a frame's time, as the benchmark names them.
+PARTS = ("decode", "preprocess", "inference", "postprocess")
+
+
+class Videos:
+    """Trials that are one round of the video benchmark: all backends, interleaved, in one container."""
+
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._folder, self._say = folder, say
+
+    def environment(self) -> Mapping[str, Any]:
+        images.build_all(self._say, extra=[TABLE_1_IMAGE])
+        return environment.describe()
+
+    def content(self, planned: PlannedCell) -> Mapping[str, Any]:
+        built = self._model(planned)
+        return {
+            "model": {"name": built.folder.name, "digest": artefacts.model_digest(built, "FP32")},
+            "node_images": {TABLE_1_IMAGE: images.fingerprints()[TABLE_1_IMAGE]},
+            "limited_cpus": LIMITED_CPUS,
+        }
+
+    def steady(self) -> Mapping[str, Any]:
+        return asdict(steady.wait(self._say))
+
+    def up(self, planned: PlannedCell) -> Mapping[str, Any]:
+        raise RunFailed(f"{planned.cell.name}: a video needs no cluster")
+
+    def run(self, planned: PlannedCell, trial: str) -> Outcome:
+        settings = planned.cell.settings
+        limited = settings["node"] == "limited"
+        out = self._folder / ".trial"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        words = ["--model", "/model", "--videos", "/videos", "--out", "/out/times.jsonl", "--rounds", _ROUNDS]
+        words += ["--threads", str(settings["threads_per_task"]), "--node", str(settings["node"])]
+        words += ["--case", f"{settings['seconds']}:{settings['frames']}"]
+        # The seed decides in which order the backends run.
+        words += ["--seed", trial[:3].lstrip("0") or "1", *(["--cpus", str(LIMITED_CPUS)] if limited else [])]
+        videos = self._folder / ".videos"
+        videos.mkdir(exist_ok=True)
+        mounts = {self._model(planned).folder: "/model:ro", videos: "/videos", out: "/out"}
+        options = ["--cpus", str(LIMITED_CPUS)] if limited else []
+        begin = time.monotonic()
+        attend(Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options), self._say)
+        seconds = time.monotonic() - begin
+        lines = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
+        kept = self._folder / "samples" / f"{trial}.jsonl"
+        kept.parent.mkdir(exist_ok=True)
+        (out / "times.jsonl").replace(kept)
+        return Outcome(
+            {"container_seconds": round(seconds, 2), "per_frame": per_frame(lines)},
+            invalid(lines, int(str(settings["frames"]))),
+        )
+
+    def down(self) -> Mapping[str, Any]:
+        return {}
+
+    def clear(self) -> None:
+        shutil.rmtree(self._folder / ".trial", ignore_errors=True)
+
+    def _model(self, planned: PlannedCell) -> Model:
+        name = str(planned.cell.settings["model"])
+        size = int(str(planned.cell.settings.get("image_size") or MODELS[name]))
+        return artefacts.model(name, size, True, self._say)
+
+
+def per_frame(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """By backend: mean seconds of a frame's parts, and of the whole."""
+    by_side: dict[str, list[Mapping[str, Any]]] = {}
+    for line in lines:
+        if line["kind"] == "frame":
+            by_side.setdefault(line["side"], []).append(line)
+    found = {}
+    for side, frames in by_side.items():
+        parts = {part: round(fmean(frame[part] for frame in frames), 5) for part in PARTS}
+        found[side] = {**parts, "total": round(sum(parts.values()), 5), "frames": len(frames)}
+    return found
+
+
+def invalid(lines: Sequence[Mapping[str, Any]], frames: int) -> tuple[str, ...]:
+    """Why a round may not be used: a backend with fewer frames than asked for, or none at all."""
+    counted = {side: one["frames"] for side, one in per_frame(lines).items()}
+    short = [f"{side}: {number} of {frames} frames" for side, number in counted.items() if number != frames]
+    return tuple(short if counted else ["no backend was timed"])

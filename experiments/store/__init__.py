@@ -1,0 +1,1 @@
+"""A run's records: one trial a line, written once, read any time."""

@@ -1,0 +1,204 @@
+"""Plans: scales, what fits and what does not, time and disk, on hosts of several sizes."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+
+from experiments.fit import check_fit
+from experiments.matrix import clusters
+from experiments.matrix.costs import REFERENCE_ISA, Calibration
+from experiments.matrix.plan import Host, Plan, as_json, make_plan
+from experiments.matrix.preset import load_preset, parse_preset, shipped_presets
+from experiments.topology import load_topology
+
+SMALL = Host(cores=2, memory_mb=24_000, disk_free_mb=50_000, cpu_model="small")
+LARGE = Host(cores=16, memory_mb=128_000, disk_free_mb=500_000, cpu_model="large")
+MEASURED = Calibration({REFERENCE_ISA: 0.0222, "AVX": 0.063})
+UNKNOWN = Calibration({})
+
+
+def planned(content: dict[str, Any], host: Host = SMALL, calibration: Calibration = MEASURED) -> Plan:
+    made = {"schema": 1, "title": "t", **content}
+    return make_plan(parse_preset(made, "made", "made.toml"), host, calibration)
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_presets() if name != "table-1"])
+def test_every_shipped_preset_runs_on_two_cores(name: str) -> None:
+    plan = make_plan(load_preset(name), SMALL, MEASURED)
+    assert plan.runnable
+    reasons = {reason for one in plan.cells for reason in one.skipped}
+    assert all("not built yet" in reason for reason in reasons), reasons
+    for one in plan.runnable:
+        assert one.cluster is not None
+        assert check_fit(one.cluster, SMALL.capacity) == []
+        for node, executor in one.cluster.executors:
+            assert executor.core_share == pytest.approx(plan.scales[one.cell.comparison])
+            assert node.cpus >= executor.host_cores - 1e-9
+
+
+def test_six_workers_run_on_two_cores() -> None:
+    plan = planned({"settings": {"topology": "databricks"}, "axes": {"workers": [1, 6]}})
+    one, six = plan.cells
+    assert one.cluster is not None
+    assert six.cluster is not None
+    assert len(six.cluster.executor_nodes) == 6
+    assert one.share == six.share == 0.25  # what six workers leave, and then for one worker too
+    assert [node.cpus for node in one.cluster.executor_nodes] == [0.25]
+    assert one.cluster.driver.cpus == six.cluster.driver.cpus == 0.5
+
+
+def test_a_larger_host_is_used_by_the_same_preset() -> None:
+    content = {"settings": {"topology": "databricks"}, "axes": {"workers": [1, 6]}}
+    small, large = planned(content), planned(content, LARGE)
+    assert small.scales["made"] == 0.25
+    assert large.scales["made"] == 1.0  # a paper core is never worth more than one of the host's
+    assert large.cells[0].cluster is not None
+    assert sum(machine.cores for machine in large.cells[0].cluster.machines) == 16
+
+
+def test_comparisons_have_scales_of_their_own() -> None:
+    content = {
+        "compare_by": ["topology"],
+        "cells": [
+            {"name": "one", "set": {"topology": "standalone", "workers": 1}},
+            {"name": "three", "set": {"topology": "standalone", "workers": 3}},
+            {"name": "local", "set": {"topology": "local"}},
+        ],
+    }
+    assert planned(content).scales == {"topology standalone": 0.5, "topology local": 1.0}
+
+
+def test_twice_the_cores_get_twice_the_quota_at_one_scale() -> None:
+    two, four = planned({"settings": {"topology": "local"}, "axes": {"cores": [2, 4]}}).cells
+    assert two.share == four.share == 0.5
+    assert two.cluster is not None
+    assert four.cluster is not None
+    assert (two.cluster.driver.cpus, four.cluster.driver.cpus) == (1.0, 2.0)
+
+
+def test_cpuset_takes_no_more_cores_than_the_quota_needs() -> None:
+    quota, cpuset = planned(
+        {"settings": {"topology": "local", "cores": 1}, "axes": {"limit": ["quota", "cpuset"]}}
+    ).cells
+    assert quota.cluster is not None
+    assert cpuset.cluster is not None
+    assert (quota.cluster.machines[0].cores, cpuset.cluster.machines[0].cores) == (2, 1)
+    assert quota.cluster.driver.cpus == cpuset.cluster.driver.cpus == 1.0
+    assert quota.cluster_name != cpuset.cluster_name
+
+
+SKIPPED = {
+    "machines need a host core each": ({"settings": {"topology": "heterogeneous"}}, {"cores": 1}),
+    "of memory at least": ({"settings": {"topology": "databricks", "workers": 6}}, {"memory_mb": 8000}),
+    "of disk are needed": ({"settings": {"topology": "local"}}, {"disk_free_mb": 4000}),
+    "scale.core = 0.9 needs more cores": ({"settings": {"topology": "standalone"}, "scale": {"core": 0.9}}, {}),
+    "at least 0.05 is needed": ({"settings": {"topology": "databricks", "workers": 6, "cores": 8}}, {}),
+    'link = "26mbit": shaping a link is not built yet': ({"settings": {"link": "26mbit"}}, {}),
+    "there is no such topology": ({"settings": {"topology": "standalon"}}, {}),
+    "may take": ({"settings": {"topology": "standalone", "model": "r50"}}, {}),
+    "allowed: 1 to 1": ({"settings": {"topology": "standalone", "threads_per_task": 2}}, {}),
+}
+
+
+@pytest.mark.parametrize("reason", SKIPPED)
+def test_what_does_not_fit_is_skipped_with_its_reason(reason: str) -> None:
+    content, changes = SKIPPED[reason]
+    host = Host(**{**vars(SMALL), **changes})
+    (one,) = planned({**content, "cells": [{"name": "only"}]}, host).cells
+    assert reason in " ".join(one.skipped)
+    assert one.cluster is None
+
+
+def test_a_skipped_cell_does_not_lower_the_scale_of_the_others() -> None:
+    content = {"settings": {"topology": "databricks", "workers": 2}, "axes": {"cores": [1, 40]}}
+    first, second = planned(content).cells
+    assert second.skipped
+    assert first.share == 0.75
+
+
+def test_nodes_get_what_they_need_where_the_topologys_memory_does_not_fit() -> None:
+    content = {"settings": {"topology": "databricks", "workers": 2}, "cells": [{"name": "only"}]}
+    roomy = planned(content).cells[0].cluster
+    assert roomy is not None
+    least, most = (clusters.memory_needed(roomy, compact=compact) for compact in (True, False))
+    assert least < most
+    between = Host(2, (least + most) // 2 + clusters.HOST_RESERVE_MB, 50_000, "x")
+    tight = planned(content, between).cells[0].cluster
+    assert tight is not None
+    assert sum(node.memory_mb for node in roomy.nodes) == most
+    assert sum(node.memory_mb for node in tight.nodes) == least
+
+
+def test_a_planned_cluster_survives_its_topology_file(tmp_path: Any) -> None:
+    for name in ("table-5", "table-6", "table-2", "table-8"):
+        for one in make_plan(load_preset(name), SMALL, MEASURED).runnable:
+            assert one.cluster is not None
+            path = tmp_path / f"{one.cluster_name}.toml"
+            path.write_text(clusters.to_toml(one.cluster, "as run"))
+            read = load_topology(str(path))
+            for node in one.cluster.nodes:
+                again = read.node(node.name)
+                for key in ("roles", "machine", "cpus", "memory_mb", "isa", "profile", "executor"):
+                    assert getattr(again, key) == getattr(node, key), key
+            assert read.machines == one.cluster.machines
+
+
+def test_without_a_calibration_times_are_rougher() -> None:
+    content = {"cells": [{"name": "only"}]}
+    sure, unsure = planned(content).seconds, planned(content, SMALL, UNKNOWN).seconds
+    assert sure.high - sure.low < unsure.high - unsure.low
+    assert sure.low < sure.seconds < sure.high
+
+
+def test_a_slower_host_takes_longer() -> None:
+    content = {"settings": {"model": "r50", "engine": "fused"}, "cells": [{"name": "only"}]}
+    slow = Calibration({REFERENCE_ISA: 0.0444, "AVX": 0.126})
+    assert planned(content, SMALL, slow).cells[0].estimate.seconds > 1.8 * planned(content).cells[0].estimate.seconds  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_whatever_is_planned_fits_its_host(seed: int) -> None:
+    chance = random.Random(seed)
+    host = Host(chance.randint(1, 32), chance.choice([6000, 16_000, 64_000, 256_000]), 50_000, "made")
+    content = {
+        "settings": {"topology": chance.choice(["local", "standalone", "heterogeneous", "yarn", "databricks"])},
+        "axes": {"cores": chance.sample([1, 2, 3, 4], 2), "images": [12, 24]},
+        "scale": {"core": chance.choice(["fit", 0.1, 0.5]), "services": chance.choice([0.01, 0.1, 0.4])},
+    }
+    plan = planned(content, host)
+    for one in plan.cells:
+        assert bool(one.skipped) != bool(one.cluster)
+        if one.cluster:
+            assert check_fit(one.cluster, host.capacity) == []
+            assert one.estimate is not None
+            assert one.timeout > one.estimate.high
+
+
+def test_plan_json_holds_every_cell() -> None:
+    plan = make_plan(load_preset("table-8"), SMALL, MEASURED)
+    content = json.loads(json.dumps(as_json(plan)))
+    assert [one["cell"] for one in content["cells"]] == ["link-26mbit", "no-link"]
+    assert content["cells"][0]["skipped"]
+    assert content["cells"][1]["nodes"][0]["name"] == "master"
+    assert content["seconds"]["low"] < content["seconds"]["seconds"]
+
+
+def test_table_10_is_a_small_fraction() -> None:
+    plan = make_plan(load_preset("table-10"), SMALL, MEASURED)
+    by_comparison = [one.cell.comparison for one in plan.cells]
+    assert by_comparison.count("model small") <= 12
+    assert by_comparison.count("model r50") <= 3
+
+
+def test_ten_thousand_cells_in_two_seconds() -> None:
+    axes = {"workers": [1, 2, 3, 4, 5], "images": list(range(1, 201)), "read_partitions": list(range(1, 11))}
+    content = {"settings": {"topology": "databricks"}, "axes": axes}
+    begin = time.process_time()
+    plan = planned(content)
+    assert len(plan.cells) == 10_000
+    assert time.process_time() - begin < 2

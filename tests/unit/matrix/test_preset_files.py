@@ -1,0 +1,186 @@
+"""Preset files: each malformed fixture is a valid one with one thing wrong, and gets one message."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from experiments.errors import UserError
+from experiments.matrix.expansion import expand
+from experiments.matrix.preset import load_preset, shipped_presets
+from experiments.matrix.types import Preset
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "presets"
+MEMORY_RULE = "a whole number with m (MB) or g (GB) behind it"
+
+# By fixture: what its one message must hold: key, value, what is allowed or mends it.
+MESSAGES = {
+    "not-toml": ("is not TOML", "line 7", "correct that place"),
+    "not-utf8": ("is not UTF-8", "byte 107"),
+    "schema-2": ("schema = 2", "must be 1"),
+    "schema-missing": ("schema is missing", "give 1"),
+    "title-missing": ("title is missing", "a text"),
+    "title-empty": ('title = ""', "a text"),
+    "unknown-key": ("sede = 3", "unknown key", "did you mean 'seed'", "allowed: axes,"),
+    "workload-unknown": ('workload = "jobs"', "one of job, video"),
+    "seed-negative": ("seed = -1", "0 or more"),
+    "repeats-zero": ("repeats = 0", "from 1 to 1000"),
+    "repeats-text": ('repeats = "4"', "from 1 to 1000"),
+    "repeats-too-many": ("repeats = 1001", "from 1 to 1000"),
+    "warm-ups-negative": ("warm_ups = -1", "0 or more"),
+    "warm-up-each-unknown": ('warm_up_each = "round"', '"cell" or "cluster"'),
+    "fresh-and-warm": ("warm_ups = 1", "fresh_cluster = true", "set warm_ups = 0"),
+    "same-cells-text": ('same_cells = "no"', "true or false"),
+    "compare-by-unknown": ('compare_by: "modle"', "did you mean 'model'"),
+    "compare-by-unset": ("compare_by", '"executor_memory"', "allowed: engine"),
+    "core-zero": ("scale.core = 0", '"fit", or', "over 0"),
+    "core-text": ('scale.core = "full"', '"fit", or', "over 0"),
+    "services-one": ("scale.services = 1.0", "over 0 and under 1"),
+    "scale-unknown-key": ("scale.service = 0.25", "did you mean 'services'"),
+    "sets-unknown": ('input.sets[0] = "imagenet"', "coco and synthetic"),
+    "sets-empty": ("input.sets = []", "coco and synthetic"),
+    "setting-unknown": ("settings.imagse = 48", "no such setting", "did you mean 'images'", "allowed: batch_size"),
+    "images-zero": ("settings.images = 0", "1 or more"),
+    "images-true": ("settings.images = true", "a whole number"),
+    "engine-unknown": ('settings.engine = "bigdlx"', 'one of "bigdl", "fused"'),
+    "runners-own": ("settings.output", "no such setting", "allowed: batch_size"),
+    "job-mismatch": ("cell 'workers=1 model=small", "batch_size = 4", "fused"),
+    "axis-empty": ("axes.workers = []", "one or more values", "axes.workers = [1, 2]"),
+    "axis-no-list": ("axes.workers = 6", "a list"),
+    "axis-twice": ("axes.workers", "2 is given 2 times"),
+    "axis-value": ("axes.workers[1] = 0", "from 1 to 64"),
+    "axis-unknown": ("axes.worker = [1, 2, 6]", "did you mean 'workers'"),
+    "axis-and-zip": ("axes.model", "varied 2 times", "vary it once"),
+    "axis-memory": ('axes.executor_memory[0] = "2gb"', MEMORY_RULE),
+    "zip-lengths": ("zips[0]", "weights 2, image_size 3", "one length"),
+    "zip-empty": ("zips[0] = {}", "leave it out"),
+    "exclude-nothing": ("exclude[0] = { workers = 5", "no cell", "take it out"),
+    "exclude-all": ("exclude[0] = {}", "excludes every cell"),
+    "exclude-unknown": ("exclude[0].wrokers = 6", "did you mean 'workers'"),
+    "cell-no-name": ("cells[0].name is missing", "a name"),
+    "cell-twice": ("cells.exp-2", "two cells have this name"),
+    "cell-same-settings": ("cells.exp-3", "same settings as 'exp-2'", "same_cells = true"),
+    "cell-setting": ('cells.exp-2.set.read_partitions = "8"', "1 or more"),
+    "cell-unknown-key": ("cells.exp-2.remark", "allowed: name, note, set"),
+    "no-cells": ("there is no cell", "give an axis"),
+    "too-many-cells": ("1910412 cells", "at most 100000"),
+}
+
+
+def test_every_fixture_is_in_the_table() -> None:
+    assert {path.stem for path in FIXTURES.glob("*.toml")} == set(MESSAGES)
+
+
+@pytest.mark.parametrize("name", sorted(MESSAGES))
+def test_malformed_preset_gets_one_message(name: str) -> None:
+    path = FIXTURES / f"{name}.toml"
+    with pytest.raises(UserError) as caught:
+        expand(load_preset(str(path)))
+    (message,) = caught.value.messages
+    assert message.startswith(f"{path}: ")
+    for part in MESSAGES[name]:
+        assert part in message
+
+
+@pytest.mark.parametrize("name", sorted(set(MESSAGES) - {"no-cells"}))
+def test_fixture_is_the_valid_file_with_one_thing_wrong(name: str) -> None:
+    good = (FIXTURES / "valid" / "full.toml").read_bytes().splitlines()
+    bad = (FIXTURES / f"{name}.toml").read_bytes().splitlines()
+    changes = [code for code in difflib.SequenceMatcher(None, good, bad).get_opcodes() if code[0] != "equal"]
+    assert len(changes) == 1
+
+
+def test_valid_file_says_all_it_holds() -> None:
+    preset = load_preset(str(FIXTURES / "valid" / "full.toml"))
+    cells = expand(preset)
+    assert len(cells) == 11  # 3 workers x 2 models x 2 pairs, without 2 excluded, and the named one
+    assert (preset.seed, preset.repeats, preset.core, preset.services) == (3, 4, "fit", 0.25)
+    assert cells[0].name == "workers=1 model=small weights=FP32 image_size=192"
+    assert cells[-1].name == "exp-2"
+    assert cells[-1].settings["engine"] == "bigdl"
+    assert {cell.comparison for cell in cells} == {"model small", "model r50"}
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = (FIXTURES / "valid" / "full.toml").read_text()
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        text.replace("images = 48", 'images = 0\nengines = "x"').replace("workers = [1, 2, 6]", "cores = []")
+    )
+    with pytest.raises(UserError) as caught:
+        load_preset(str(path))
+    assert len(caught.value.messages) == 3
+
+
+def test_settings_of_another_workload_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('schema = 1\ntitle = "t"\nworkload = "video"\n[settings]\nworkers = 2\n[[cells]]\nname = "a"\n')
+    with pytest.raises(UserError, match=r"settings\.workers = 2: no such setting.*allowed: frames"):
+        load_preset(str(path))
+
+
+def test_an_unknown_name_lists_the_shipped_ones() -> None:
+    with pytest.raises(UserError, match=r"'smoek'.*did you mean 'smoke'.*table-10.*a TOML"):
+        load_preset("smoek")
+
+
+PAPER = ["table-1", "table-2", "tables-3-4", "table-5", "table-6", "table-7", "table-8", "table-10", "reader"]
+OURS = ["smoke", "aa", "quota-cpuset", "engines", "precisions", "partitions", "cores-threads"]
+
+
+@pytest.mark.parametrize("name", [*PAPER, *OURS, "table-10-full"])
+def test_shipped_presets_expand(name: str) -> None:
+    preset = load_preset(name)
+    assert expand(preset)
+    assert preset.title
+    assert bool(preset.reproduces) == name.startswith(("table", "reader"))
+
+
+def test_no_preset_ships_untested() -> None:
+    assert set(shipped_presets()) == {*PAPER, *OURS, "table-10-full"}
+
+
+def test_only_short_presets_have_fewer_than_five_repeats() -> None:
+    assert [name for name in shipped_presets() if load_preset(name).repeats < 5] == ["smoke"]
+
+
+CHANGES = {
+    "repeats=3": lambda preset: preset.repeats == 3,
+    "scale.core=0.2": lambda preset: preset.core == 0.2,
+    "axes.workers=[1,4]": lambda preset: preset.axes[0].values == ((1,), (4,)),
+    "images=12": lambda preset: preset.settings["images"] == 12,
+    "precision=bf16": lambda preset: preset.settings["precision"] == "bf16",
+    "input.coco=/data/coco": lambda preset: preset.coco == "/data/coco",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_set_changes_one_thing(change: str) -> None:
+    assert CHANGES[change](load_preset(str(FIXTURES / "valid" / "full.toml"), [change]))
+
+
+REFUSED = {
+    "repeats": "give key=value",
+    "=3": "give key=value",
+    "repaets=3": "no such setting",
+    "scale.cores=1": "did you mean 'core'",
+    "a.b.c=1": "no such key",
+    "cells.exp-2=1": "no such key",
+    "workers=3": "the axis workers gives it.*--set axes.workers=",
+    "weights=FP16": "a table of zips gives it",
+    "read_partitions=9": "the cell 'exp-2' gives it",
+    "repeats=many": "from 1 to 1000",
+}
+
+
+@pytest.mark.parametrize("change", REFUSED)
+def test_a_set_that_means_nothing_is_refused(change: str) -> None:
+    with pytest.raises(UserError, match=REFUSED[change]):
+        load_preset(str(FIXTURES / "valid" / "full.toml"), [change])
+
+
+def test_set_reaches_a_preset_by_name() -> None:
+    preset: Preset = load_preset("smoke", ["repeats=7"])
+    assert preset.repeats == 7

@@ -1,0 +1,264 @@
+"""The loop on a laboratory in memory: states, failures in each phase, interruption and resumption."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runner_fakes import Laboratory, Watcher, plan_of
+
+from experiments.errors import HostError, RunFailed, UserError
+from experiments.runner.loop import CLUSTERS, CONTENTS, ENVIRONMENT, run
+from experiments.runner.progress import TRIAL, WARM_UP, finished_rounds
+from experiments.runner.seam import TimedOut
+from experiments.store.records import RECORDS, load
+
+CELLS = ("workers=1", "workers=2", "workers=3")
+Records = list[Mapping[str, Any]]
+
+
+def made(records: Records, kind: str = TRIAL) -> Counter[tuple[str, int]]:
+    return Counter((one["cell"], one["round"]) for one in records if one["kind"] == kind)
+
+
+def states(records: Records) -> dict[str, set[str]]:
+    return {
+        cell: {one["status"] for one in records if one["cell"] == cell} for cell in {one["cell"] for one in records}
+    }
+
+
+def test_each_round_visits_every_cell_once(tmp_path: Path) -> None:
+    lab, watcher = Laboratory(), Watcher()
+    records = run(plan_of(), tmp_path, lab, watcher)
+    assert made(records) == Counter({(cell, number): 1 for cell in CELLS for number in (1, 2, 3)})
+    assert watcher.trials == 9
+    assert [one["round"] for one in records] == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert lab.up_now == set()
+    assert lab.most_up == 1
+    assert list(load(tmp_path / RECORDS).records) == records
+
+
+def test_records_say_all_that_an_analysis_needs(tmp_path: Path) -> None:
+    (one, *_) = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    assert one["schema"] == 1
+    assert (one["preset"], one["block"], one["comparison"]) == ("made", 1, "made")
+    assert one["status"] == "measured"
+    assert one["core"] == pytest.approx(0.5)
+    assert one["per_image"] == {"wall": 0.5}
+    assert one["boot"] == {"ready_seconds": 1.0}
+    assert one["host"] == {"quiet": True}
+    contents = json.loads((tmp_path / CONTENTS).read_text())["contents"]
+    assert contents[one["hash"]]["model"] == "model-1"
+    assert contents[one["hash"]]["cluster"]["nodes"]
+    blocks = json.loads((tmp_path / ENVIRONMENT).read_text())["blocks"]
+    assert [(block["block"], block["host"]) for block in blocks] == [(1, "host-1")]
+    visits = [json.loads(line) for line in (tmp_path / CLUSTERS).read_text().splitlines()]
+    assert all(visit["tear_down_seconds"] == 0.1 for visit in visits)
+
+
+def test_a_cluster_is_kept_for_all_its_cells(tmp_path: Path) -> None:
+    lab = Laboratory()
+    run(plan_of(settings={"workers": 2}, axes={"images": [6, 12, 24]}), tmp_path, lab, Watcher())
+    assert [call for call in lab.calls if call[0] in ("up", "down")].count(("down", "")) == 1
+    assert sum(call[0] == "up" for call in lab.calls) == 1
+    assert sum(call[0] == "run" for call in lab.calls) == 9
+
+
+def test_a_fresh_cluster_for_each_trial_where_that_is_measured(tmp_path: Path) -> None:
+    lab = Laboratory()
+    run(plan_of(fresh_cluster=True, cells=[{"name": "only"}]), tmp_path, lab, Watcher())
+    assert sum(call[0] == "up" for call in lab.calls) == 3
+
+
+def test_warm_ups_of_cells_come_once_a_block(tmp_path: Path) -> None:
+    records = run(
+        plan_of(warm_ups=2, settings={"workers": 1}, axes={"images": [6, 12]}), tmp_path, Laboratory(), Watcher()
+    )
+    assert made(records, WARM_UP) == Counter({("images=6", 1): 2, ("images=12", 1): 2})
+    assert sum(made(records).values()) == 6
+
+
+def test_warm_ups_of_clusters_come_each_time_one_is_new(tmp_path: Path) -> None:
+    content = {"warm_ups": 1, "warm_up_each": "cluster", "axes": {"workers": [1, 2]}}
+    records = run(plan_of(**content), tmp_path, Laboratory(), lab := Watcher())
+    ups = sum(one["kind"] == WARM_UP for one in records)
+    assert 4 <= ups <= 6  # a round's last cluster may be the next one's first
+    assert sum(made(records).values()) == 6
+    assert len(lab.records) == len(records)
+
+
+PROBLEMS = {
+    "run": (RunFailed("the job failed"), "failed"),
+    "timed out": (TimedOut("the job did not end within 9 s"), "timed-out"),
+    "refused": (UserError("threads_per_task = 2"), "failed"),
+}
+
+
+@pytest.mark.parametrize("kind", PROBLEMS)
+def test_a_trial_that_fails_is_kept_apart_and_stops_nothing(tmp_path: Path, kind: str) -> None:
+    error, state = PROBLEMS[kind]
+    lab = Laboratory(fail={("run", "workers=2"): error})
+    records = run(plan_of(), tmp_path, lab, Watcher())
+    assert states(records) == {"workers=1": {"measured"}, "workers=2": {state}, "workers=3": {"measured"}}
+    assert {tuple(one["reasons"]) for one in records if one["cell"] == "workers=2"} == {
+        tuple(error.args[0].split("\n"))
+    }
+    assert made(records)[("workers=2", 3)] == 1
+
+
+def test_a_failed_trial_is_followed_by_a_new_cluster(tmp_path: Path) -> None:
+    lab = Laboratory(fail={("run", "images=12"): RunFailed("a worker died")})
+    run(plan_of(repeats=1, settings={"workers": 2}, axes={"images": [6, 12]}), tmp_path, lab, Watcher())
+    order = [call for call in lab.calls if call[0] in ("up", "run", "down")]
+    after = order[order.index(("run", "images=12")) + 1]
+    assert after == ("down", "")
+
+
+def test_a_cluster_that_does_not_come_up_fails_its_trials_only(tmp_path: Path) -> None:
+    lab, watcher = Laboratory(fail={("up", "workers=2"): RunFailed("not ready")}), Watcher()
+    records = run(plan_of(), tmp_path, lab, watcher)
+    bad = [one for one in records if one["cell"] == "workers=2"]
+    assert {(one["status"], one["phase"]) for one in bad} == {("failed", "boot")}
+    assert len(bad) == 3
+    assert any("did not come up: not ready" in line for line in watcher.said)
+
+
+def test_a_fault_in_tear_down_spoils_no_measurement(tmp_path: Path) -> None:
+    lab = Laboratory(fail={("down", ""): RunFailed("the network is in use")})
+    lab_up = lab.up
+
+    def forgiving(planned: Any) -> Mapping[str, Any]:
+        lab.up_now.clear()  # the next cluster is another one
+        return lab_up(planned)
+
+    lab.up = forgiving  # type: ignore[method-assign]
+    records = run(plan_of(), tmp_path, lab, Watcher())
+    assert states(records) == {cell: {"measured"} for cell in CELLS}
+    visits = [json.loads(line) for line in (tmp_path / CLUSTERS).read_text().splitlines()]
+    assert visits[0]["tear_down_problems"] == ["the network is in use"]
+    assert lab.up_now == set()
+
+
+@pytest.mark.parametrize("call", [("up", "workers=2"), ("run", "workers=2"), ("steady", ""), ("content", "workers=2")])
+def test_a_host_that_cannot_go_on_ends_the_run_and_keeps_its_records(tmp_path: Path, call: tuple[str, str]) -> None:
+    lab = Laboratory(fail={call: HostError("the disk is full")})
+    with pytest.raises(HostError, match="the disk is full"):
+        run(plan_of(), tmp_path, lab, Watcher())
+    assert lab.up_now == set()
+    before = list(load(tmp_path / RECORDS).records)
+    records = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    assert records[: len(before)] == before
+
+
+def test_what_nobody_foresaw_is_raised_after_tear_down(tmp_path: Path) -> None:
+    lab = Laboratory(fail={("run", "workers=1"): ZeroDivisionError()})
+    with pytest.raises(ZeroDivisionError):
+        run(plan_of(), tmp_path, lab, Watcher())
+    assert lab.up_now == set()
+
+
+def test_invalid_trials_say_why(tmp_path: Path) -> None:
+    records = run(plan_of(), tmp_path, Laboratory(invalid={"workers=3": "2 rows missing"}), Watcher())
+    assert states(records)["workers=3"] == {"invalid"}
+    assert {tuple(one["reasons"]) for one in records if one["cell"] == "workers=3"} == {("2 rows missing",)}
+
+
+def test_skipped_cells_are_recorded_once_with_their_reasons(tmp_path: Path) -> None:
+    plan = plan_of(axes={"workers": [1, 2]}, cells=[{"name": "linked", "set": {"link": "26mbit"}}])
+    for _ in range(2):
+        records = run(plan, tmp_path, Laboratory(), Watcher())
+    skipped = [one for one in records if one["status"] == "skipped"]
+    assert [(one["cell"], len(one["reasons"])) for one in skipped] == [("linked", 1)]
+
+
+def test_a_finished_run_makes_nothing_more(tmp_path: Path) -> None:
+    first = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    lab = Laboratory()
+    assert run(plan_of(), tmp_path, lab, watcher := Watcher()) == first
+    assert watcher.trials == 0
+    assert not any(call[0] in ("up", "run") for call in lab.calls)
+
+
+def test_more_repeats_go_on_from_what_is_there(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"axes": {"workers": [1, 2]}}
+    first = run(plan_of(repeats=2, **content), tmp_path, Laboratory(), Watcher())
+    records = run(plan_of(repeats=3, **content), tmp_path, Laboratory(), Watcher())
+    assert records[: len(first)] == first
+    assert {one["round"] for one in records[len(first) :]} == {3}
+
+
+def test_a_cell_whose_inputs_changed_is_made_again_and_says_what(tmp_path: Path) -> None:
+    run(plan_of(), tmp_path, Laboratory(), Watcher())
+    watcher = Watcher()
+    records = run(plan_of(), tmp_path, Laboratory(model="model-2"), watcher)
+    assert len(records) == 18
+    assert all('model: "model-2", was "model-1"' in line for line in watcher.said)
+    assert len(watcher.said) == 3
+    assert {one["block"] for one in records} == {1, 2}
+
+
+@pytest.mark.parametrize("seed", range(17))
+def test_ctrl_c_at_any_moment_loses_nothing_and_leaves_nothing_running(tmp_path: Path, seed: int) -> None:
+    plan = plan_of(warm_ups=1, settings={"engine": "fused"}, axes={"workers": [1, 2], "images": [6, 12]})
+    counting = Laboratory()
+    (tmp_path / "whole").mkdir()
+    whole = run(plan, tmp_path / "whole", counting, Watcher())
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    chance = random.Random(seed)
+    blocks = 0
+    while True:
+        lab = Laboratory(interrupt_at=chance.randint(1, counting.steps), name=f"host-{blocks}")
+        before = list(load(folder / RECORDS).records)
+        blocks += 1
+        try:
+            records = run(plan, folder, lab, Watcher())
+        except KeyboardInterrupt:
+            assert lab.up_now == set()
+            kept = load(folder / RECORDS)
+            assert kept.torn == ""
+            assert list(kept.records[: len(before)]) == before
+            continue
+        break
+    # The same set of cells and rounds as without an interruption, each round whole within one block.
+    known = {one["cell"]: one["hash"] for one in records}
+    assert known == {one["cell"]: one["hash"] for one in whole}
+    assert set(made(records)) == set(made(whole))
+    for number in (1, 2, 3):
+        in_blocks: dict[int, set[str]] = {}
+        for one in records:
+            if one["kind"] == TRIAL and one["round"] == number:
+                in_blocks.setdefault(one["block"], set()).add(one["cell"])
+        assert any(cells == set(known) for cells in in_blocks.values())
+
+
+def test_a_round_that_spans_two_blocks_does_not_count() -> None:
+    plan = plan_of()
+    known = {one.cell.name: type("K", (), {"hash": "h"})() for one in plan.runnable}
+
+    def record(cell: str, block: int, **changes: Any) -> dict[str, Any]:
+        base = {"cell": cell, "block": block, "round": 1, "kind": TRIAL, "status": "measured"}
+        return {**base, "hash": "h", "comparison": "made", **changes}
+
+    split = [record("workers=1", 1), record("workers=2", 1), record("workers=3", 2)]
+    assert finished_rounds(split, plan.runnable, known) == set()
+    whole = [*split, record("workers=3", 1, status="failed")]
+    assert finished_rounds(whole, plan.runnable, known) == {("made", 1)}
+    for change in ({"hash": "old"}, {"kind": WARM_UP}, {"round": 2}, {"status": "skipped"}):
+        other = [*split, record("workers=3", 1, **change)]
+        assert finished_rounds(other, plan.runnable, known) == set()
+
+
+def test_a_torn_record_is_made_again(tmp_path: Path) -> None:
+    run(plan_of(), tmp_path, Laboratory(), Watcher())
+    path = tmp_path / RECORDS
+    path.write_bytes(path.read_bytes()[:-20])
+    watcher = Watcher()
+    records = run(plan_of(), tmp_path, Laboratory(), watcher)
+    assert any("cut off by a crash" in line for line in watcher.said)
+    assert len([one for one in records if one["block"] == 2]) == 3  # the whole last round
