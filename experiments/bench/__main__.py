@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from experiments.bench import runner, store, table
-from experiments.bench.groups import chosen
+from experiments.bench import ablation, runner, store, table
+from experiments.bench.engines import ENGINES
+from experiments.bench.groups import GROUPS, chosen
 from experiments.bench.provenance import provenance, stale
 from experiments.bench.types import Bench, Figure, Group, Provenance
 from experiments.cli import output
@@ -34,33 +35,36 @@ def bench(
 ) -> None:
     """Measure the figures of a group. What is complete is kept: an interrupted run goes on where it was."""
     groups = chosen(group)
-    now = provenance()
+    now = {one.name: provenance(code=one.code) for one in GROUPS.values()}
     if quick:
         failures = _try_out(groups, now)
     else:
         failures = [] if show else _measure(groups, now, fresh=fresh)
-        _print(groups, store.read_latest(), now)
+        latest = store.read_latest()
+        if not show and ENGINES in groups:
+            ablation.write(latest)
+        _print(groups, latest, now)
     if failures:
         raise RunFailed(*failures)
 
 
-def _measure(groups: Sequence[Group], now: Provenance, *, fresh: bool) -> list[str]:
+def _measure(groups: Sequence[Group], now: Mapping[str, Provenance], *, fresh: bool) -> list[str]:
     """Runs the groups one after another; returns what failed."""
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         for group in groups:
-            failures += runner.run(group, now, Bench(Path(scratch), output.progress), fresh=fresh).failures
+            failures += runner.run(group, now[group.name], Bench(Path(scratch), output.progress), fresh=fresh).failures
     return failures
 
 
-def _try_out(groups: Sequence[Group], now: Provenance) -> list[str]:
+def _try_out(groups: Sequence[Group], now: Mapping[str, Provenance]) -> list[str]:
     """The whole way with few repeats on a small model, in a folder that goes away; the figures mean nothing."""
     failures: list[str] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         todo = Bench(Path(scratch) / "scratch", output.progress, quick=True)
         todo.scratch.mkdir()
         for group in groups:
-            outcome = runner.run(group, now, todo, fresh=True, folder=Path(scratch))
+            outcome = runner.run(group, now[group.name], todo, fresh=True, folder=Path(scratch))
             named = {figure.name: figure for figure in outcome.figures}
             output.table(table.COLUMNS, table.rows(group.name, named, stale=()))
             failures += outcome.failures
@@ -68,8 +72,12 @@ def _try_out(groups: Sequence[Group], now: Provenance) -> list[str]:
     return failures
 
 
-def _print(groups: Sequence[Group], figures: Mapping[str, Figure], now: Provenance) -> None:
-    outdated = {name for name, figure in figures.items() if stale(figure, now)}
+def _print(groups: Sequence[Group], figures: Mapping[str, Figure], now: Mapping[str, Provenance]) -> None:
+    outdated = {
+        name
+        for name, figure in figures.items()
+        if figure.group not in GROUPS or stale(figure, now[figure.group], code=GROUPS[figure.group].code)
+    }
     for group in groups:
         drawn = table.rows(group.name, figures, outdated)
         output.table(table.COLUMNS, drawn)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from experiments.bench.engines import ENGINES
 from experiments.bench.model import MODEL
 from experiments.bench.types import Group
 from experiments.errors import UserError
 
-GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL,)})
-LATER = ("engines", "runner", "yarn", "faults", "beyond")
+GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES)})
+LATER = ("runner", "yarn", "faults", "beyond")
 ALL = "all"
 
 

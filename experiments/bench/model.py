@@ -9,7 +9,7 @@ from experiments.bench import model_figures as figures
 from experiments.bench.containers import Photographs, build, scenes, speed
 from experiments.bench.model_figures import FP16, FP32, INT8, POST, PRE, TORCH
 from experiments.bench.types import Bench, Group, Record, Step
-from experiments.cluster import calibration
+from experiments.cluster.calibration import host_seconds_per_image
 from experiments.host import capacity, evaluation, images, models
 from experiments.host.paths import ARTEFACTS, ROOT
 from experiments.photographs import collect
@@ -32,9 +32,10 @@ def _photographs(**limits: int) -> Photographs:
     return Photographs(folder, **limits)
 
 
-def _calibration(bench: Bench) -> Sequence[Record]:
+def calibration(bench: Bench) -> Sequence[Record]:
+    """Seconds per image of the host calibration, repeated. For every group that has absolute figures."""
     model = _r50(bench)
-    return [{"seconds": calibration.host_seconds_per_image(model)} for _ in range(bench.repeats(3))]
+    return [{"seconds": host_seconds_per_image(model)} for _ in range(bench.repeats(3))]
 
 
 def _openvino_and_torch(bench: Bench) -> Sequence[Record]:
@@ -88,10 +89,30 @@ def _video(bench: Bench) -> Sequence[Record]:
     return [{"table": table}, *lines]
 
 
+_CODE = (
+    "cluster_app/backends/",
+    "cluster_app/evaluate/",
+    "cluster_app/network/",
+    "cluster_app/pipeline/arithmetic.py",
+    "cluster_app/pipeline/decoding.py",
+    "cluster_app/pipeline/embedding.py",
+    "cluster_app/tasks/",
+    "docker/base/",
+    "docker/builder/",
+    "docker/openvino-2021/",
+    "docker/python/",
+    "experiments/bench/containers.py",
+    "experiments/bench/gate.py",
+    "experiments/bench/model",
+    "experiments/bench/statistics.py",
+    "experiments/host/",
+    "experiments/photograph",
+)
+
 MODEL = Group(
     "model",
     (
-        Step("calibration", 60, _calibration, figures.calibration),
+        Step("calibration", 60, calibration, figures.calibration),
         Step("openvino-over-torch", 90, _openvino_and_torch, figures.openvino_over_torch),
         Step("int8-over-f32", 60, _int8_and_fp32, figures.int8_over_f32),
         Step("around-the-network", 90, _around_the_network, figures.around_the_network),
@@ -99,4 +120,5 @@ MODEL = Group(
         Step("accuracy", 240, _accuracy, figures.accuracy, timed=False),
         Step("video", 1000, _video, figures.video),
     ),
+    code=_CODE,
 )

@@ -7,8 +7,7 @@ from statistics import median as middle
 from typing import Any
 
 from experiments.bench import statistics
-from experiments.bench.runner import CALIBRATION
-from experiments.bench.types import Measured, Record
+from experiments.bench.types import CALIBRATION, Measured, Record
 from experiments.errors import RunFailed
 
 FP32, FP16, INT8, TORCH = "openvino-fp32", "openvino-fp16", "openvino-int8", "torch"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from experiments.bench import store
 from experiments.bench.gate import Load, wait_for_quiet
-from experiments.bench.types import Bench, Figure, Group, Measured, Provenance, Record, Step
+from experiments.bench.types import CALIBRATION, Bench, Figure, Group, Measured, Provenance, Record, Step
 from experiments.errors import ClusterbedError, RunFailed
 
-# The figure that absolute ones stand beside.
-CALIBRATION = "host_calibration_seconds"
 BUSY = "the host was not quiet"
 
 
@@ -77,7 +75,7 @@ def _records(step: Step, session: store.Session, bench: Bench, place: str, gate:
     load = asdict(gate(bench.say)) if step.timed and not bench.quick else None
     bench.say(f"{place}: about {step.estimate:.0f} s")
     begin = time.monotonic()
-    records = list(step.measure(bench))
+    records = list(step.measure(replace(bench, journal=session.journal(step.name))))
     if not records:
         raise RunFailed("it left no record")
     seconds = time.monotonic() - begin

@@ -23,6 +23,30 @@ _END = "end"
 
 
 @dataclass(frozen=True)
+class Journal:
+    """What a step has measured so far: a file beside its raw file, a line a record, gone when that is complete."""
+
+    path: Path
+
+    def read(self) -> list[Record]:
+        """The records, in order; a last line that was cut off is left out."""
+        if not self.path.exists():
+            return []
+        whole = [line for line in self.path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [json.loads(line) for line in whole]
+
+    def write(self, records: Sequence[Record]) -> None:
+        """These in the place of what there is."""
+        _replace(self.path, "".join(json.dumps(record) + "\n" for record in records))
+
+    def add(self, record: Record) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@dataclass(frozen=True)
 class Session:
     """One group's measurements on one code and one host without a restart: a folder with a raw file a step."""
 
@@ -41,6 +65,11 @@ class Session:
     def save(self, step: str, records: Sequence[Record]) -> None:
         lines = [*records, {_END: step, "records": len(records)}]
         _replace(self._path(step), "".join(json.dumps(line) + "\n" for line in lines))
+        self.journal(step).path.unlink(missing_ok=True)
+
+    def journal(self, step: str) -> Journal:
+        """Where a long step keeps its trials until it is complete."""
+        return Journal(self.folder / f".{step}.journal.jsonl")
 
     def date(self, step: str) -> str:
         """When the step ended."""
@@ -73,7 +102,7 @@ def _is_of(folder: Path, group: str, now: Provenance) -> bool:
         found = json.loads((folder / _SESSION).read_text())
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
-    same = {"schema": SCHEMA, "group": group, "commit": now.commit, "code": now.code, "boot": now.boot}
+    same = {"schema": SCHEMA, "group": group, "code": now.code, "boot": now.boot}
     return isinstance(found, dict) and all(found.get(key) == value for key, value in same.items())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from experiments.bench.targets import TARGETS, verdict
-from experiments.bench.types import Figure
+from experiments.bench.types import CALIBRATION, Figure
 
 COLUMNS = ("figure", "value", "unit", "95 % interval", "n", "target", "verdict", "note")
 NOT_MEASURED = "not measured"
@@ -13,8 +13,11 @@ STALE = "stale"
 
 
 def rows(group: str, figures: Mapping[str, Figure], stale: Collection[str]) -> list[tuple[str, ...]]:
-    """One row a figure of the group, and one for each target of it that has no figure; those with a target first."""
-    own = {name: figure for name, figure in figures.items() if figure.group == group}
+    """One row a figure of the group, and one for each target of it that has no figure; those with a target first.
+
+    The host calibration stands beside the figures of every group, whichever measured it last.
+    """
+    own = {name: figure for name, figure in figures.items() if figure.group == group or name == CALIBRATION}
     wanted = [name for name, target in TARGETS.items() if target.group == group]
     others = sorted(name for name in own if name not in wanted)
     return [_row(name, own.get(name), name in stale) for name in (*wanted, *others)]

@@ -39,6 +39,16 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "model_preprocess_fraction": Target("model", "at most", 0.02),
         "model_convert_seconds": Target("model", "at most", 180),
         "model_int8_convert_seconds": Target("model", "at most", 600),
+        "engine_fused_over_bigdl": Target("engines", "at least", 4),
+        "engine_fused_over_bigdl_defaults": Target("engines", "at least", 4),
+        "engine_overhead_bigdl_over_fused": Target("engines", "at least", 20),
+        "engine_int8_over_bigdl_f32": Target("engines", "at least", 12),
+        "engine_fraction_of_ceiling": Target("engines", "at least", 0.92),
+        "engine_fraction_of_ceiling_int8": Target("engines", "at least", 0.80),
+        "engine_heterogeneous_efficiency": Target("engines", "at least", 0.90),
+        "engine_scaling_efficiency_6": Target("engines", "at least", 0.90),
+        "engine_memory_growth": Target("engines", "at most", 1.1),
+        "engine_fused_over_peers": Target("engines", "at least", 1.0),
     }
 )
 

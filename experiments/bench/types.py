@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # One line of raw data: JSON values by name.
 Record = Mapping[str, Any]
 
 # A group may take this long on 2 cores; the sum of its steps' estimates is held to it by a test.
 GROUP_SECONDS = 3600
+# Of a checkout's files: all that can change a figure.
+EVERYTHING = ("",)
+# The figure that absolute ones stand beside.
+CALIBRATION = "host_calibration_seconds"
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,27 @@ class Provenance:
     host: Mapping[str, Any]
 
 
+class Journal(Protocol):
+    """Keeps the trials of a step that was interrupted, in order."""
+
+    def read(self) -> list[Record]: ...
+
+    def write(self, records: Sequence[Record]) -> None: ...
+
+    def add(self, record: Record) -> None: ...
+
+
 @dataclass(frozen=True)
 class Bench:
-    """What a step gets: where its scratch files may lie, and how much to do. quick: a try-out that proves nothing."""
+    """What a step gets: where its scratch files may lie, and how much to do. quick: a try-out that proves nothing.
+
+    journal: of the step that runs; None where nothing is kept.
+    """
 
     scratch: Path
     say: Callable[[str], None]
     quick: bool = False
+    journal: Journal | None = None
 
     def repeats(self, full: int) -> int:
         return 2 if self.quick else full
@@ -93,8 +111,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Group:
+    """code: the files and folders (ending in /) that its figures can depend on; EVERYTHING by default."""
+
     name: str
     steps: tuple[Step, ...] = field(default=())
+    code: tuple[str, ...] = EVERYTHING
 
     @property
     def estimate(self) -> float:

@@ -21,15 +21,15 @@ def bench(*words: str) -> int:
 @pytest.mark.parametrize("name", LATER)
 def test_a_group_that_is_not_built_yet_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(name) == 2
-    assert capsys.readouterr().err == f"clusterbed: GROUP={name}: not built yet; there are: model, all\n"
+    assert capsys.readouterr().err == f"clusterbed: GROUP={name}: not built yet; there are: model, engines, all\n"
 
 
 def test_an_unknown_group_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("modle") == 2
     said = capsys.readouterr().err
     assert said == (
-        "clusterbed: GROUP=modle: no such group; there are: model, all; "
-        "to come: engines, runner, yarn, faults, beyond\n"
+        "clusterbed: GROUP=modle: no such group; there are: model, engines, all; "
+        "to come: runner, yarn, faults, beyond\n"
     )
 
 
@@ -39,7 +39,7 @@ def test_show_prints_the_stored_figures_and_says_which_are_stale(
     older = figure("model_convert_seconds", 90.0, commit="0" * 40, code="older")
     stored = {one.name: one for one in (figure(value=0.6), older)}
     monkeypatch.setattr(program.store, "read_latest", lambda: stored)
-    monkeypatch.setattr(program, "provenance", lambda: NOW)
+    monkeypatch.setattr(program, "provenance", lambda **_: NOW)
     assert bench("model", "--show") == 0
     out = capsys.readouterr().out
     assert "stale (0000000000), was met" in out
@@ -54,7 +54,7 @@ def test_what_failed_is_said_after_the_figures_of_the_rest(
 
     group = Group("model", (counting("a", []), Step("b", 10, failing, lambda _: [])))
     monkeypatch.setattr(program, "chosen", lambda _: [group])
-    monkeypatch.setattr(program, "provenance", lambda: NOW)
+    monkeypatch.setattr(program, "provenance", lambda **_: NOW)
     assert bench("model", "--quick") == 1
     said = capsys.readouterr()
     assert any(line.split()[:3] == ["a", "3", "s"] for line in said.out.splitlines())

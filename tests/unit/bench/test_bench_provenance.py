@@ -76,6 +76,20 @@ def test_other_code_makes_dirty_and_stale_also_once_it_is_committed(root: Path, 
     assert stale(made(now), provenance(root), root)
 
 
+def test_what_another_group_measures_makes_nothing_stale(root: Path) -> None:
+    own = ("code.py", "part/")
+    before = made(provenance(root, own))
+    (root / "other.py").write_text("b = 1\n")
+    assert provenance(root, own).commit == before.commit
+    assert not stale(before, provenance(root, own), root, own)
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "other")
+    assert not stale(before, provenance(root, own), root, own)
+    (root / "part").mkdir()
+    (root / "part" / "new.py").write_text("c = 1\n")
+    assert stale(before, provenance(root, own), root, own)
+
+
 def test_a_commit_that_is_not_of_this_repository_is_stale(root: Path) -> None:
     now = provenance(root)
     assert stale(replace(made(now), commit="0" * 40), now, root)

@@ -52,11 +52,12 @@ def test_a_damaged_file_is_named_and_left_as_it_is(tmp_path: Path, text: str) ->
 def test_a_session_is_taken_up_on_the_same_code_and_boot_only(tmp_path: Path) -> None:
     first = store.session("model", NOW, fresh=False, bench=tmp_path)
     assert store.session("model", NOW, fresh=False, bench=tmp_path).folder == first.folder
-    for other in (replace(NOW, commit="other"), replace(NOW, code="code-2"), replace(NOW, boot="boot-2")):
+    for other in (replace(NOW, code="code-2"), replace(NOW, boot="boot-2")):
         (first.folder / "session.json").write_text(json.dumps({"schema": 1, "group": "model", **vars(NOW)}))
         assert not store._is_of(first.folder, "model", other)
     assert not store._is_of(first.folder, "yarn", NOW)
     assert store._is_of(first.folder, "model", NOW)
+    assert store._is_of(first.folder, "model", replace(NOW, commit="another, of texts or of what others measure"))
 
 
 def test_a_session_that_cannot_be_read_is_not_taken_up(tmp_path: Path) -> None:
@@ -94,3 +95,17 @@ def test_figures_name_their_raw_data_within_the_checkout(tmp_path: Path) -> None
     session = store.Session(store.BENCH / "raw" / "model-x", NOW)
     assert session.records("step") == "results/bench/raw/model-x/step.jsonl"
     assert store.Session(tmp_path, NOW).records("step") == str(tmp_path / "step.jsonl")
+
+
+def test_a_steps_journal_goes_when_its_raw_file_is_there(tmp_path: Path) -> None:
+    session = store.session("model", NOW, fresh=False, bench=tmp_path)
+    journal = session.journal("a")
+    assert journal.read() == []
+    journal.add({"round": 0})
+    journal.add({"round": 1})
+    with journal.path.open("a") as file:
+        file.write('{"round": 2')
+    assert journal.read() == [{"round": 0}, {"round": 1}]
+    session.save("a", [{"round": 0}])
+    assert not journal.path.exists()
+    assert session.load("a") == [{"round": 0}]
