@@ -30,6 +30,8 @@ from experiments.host import capacity, images, models
 from experiments.host.engine import Engine
 from experiments.host.paths import ARTEFACTS, ENVIRONMENT, RESULTS, ROOT
 from experiments.known_objects import count_found
+from experiments.memory.check import fitted
+from experiments.memory.facts import facts
 from experiments.photograph_set import credits_of
 from experiments.photographs import check_user_folder, collect
 from experiments.report.demo import KNOWN, write_report
@@ -38,7 +40,7 @@ from experiments.topology import load_topology
 from experiments.types import ClusterSpec
 
 CLUSTERS = ("standalone", "heterogeneous", "yarn")
-OVERLAYS = 8
+OVERLAYS = 12  # the scenes, and some of the photographs
 # The share of the known objects that a cluster must find; less means that something is broken.
 LEAST_FOUND = 0.5
 
@@ -97,8 +99,7 @@ def _weights() -> Path | None:
 
 
 def _inputs(folder: Path) -> Inputs:
-    """The user's images or weights, or else ours: photographs and scenes, with the model that knows the scenes, or
-    photographs alone while this checkout has no trained model.
+    """The user's images or weights, or else ours: photographs and scenes, with the model that knows the scenes.
 
     The user's images without weights are run through YOLACT with seeded ones: the work is that of the published
     network, the masks mean nothing.
@@ -106,7 +107,7 @@ def _inputs(folder: Path) -> Inputs:
     own, weights, known = os.environ.get("IMAGES"), _weights(), None
     photographs = Path(own).resolve() if own else folder / "photographs"
     files = check_user_folder(photographs) if own else collect(photographs)
-    if own or weights or not models.SHIPPED.is_file():
+    if own or weights:
         size = models.PAPER_SIZE if weights else models.DEMO_SIZE
         model = models.build(weights, [size], progress)[size]
     else:
@@ -126,6 +127,9 @@ def _on(cluster: str, inputs: Inputs, folder: Path) -> dict[str, Any]:
     ready = lifecycle.up(spec, say)
     try:
         job = staging.stage(spec, _job(spec, inputs), say)
+        known = facts(spec, job)
+        # Many large images in one partition may be more than an executor holds.
+        job = fitted(spec, job, known) if known else job
         done = submit(spec, job, folder / cluster, say)
         staging.fetch_output(spec, job, folder / cluster / "output")
     finally:

@@ -59,10 +59,7 @@ def model(
     """
     if (weights, configuration, size) == (None, None, None):
         built = list(model_set.build(None, [PAPER_SIZE, DEMO_SIZE], progress, full=not plain).values())
-        if model_set.SHIPPED.is_file():
-            built.append(model_set.trained(progress, full=not plain))
-        else:
-            progress("the trained model is left out: this checkout has no weights for it; `make train` makes them")
+        built.append(model_set.trained(progress, full=not plain))
     elif configuration == "small" and weights is None and size in (None, model_set.SMALL_SIZE):
         built = [model_set.trained(progress, full=not plain)]
     else:

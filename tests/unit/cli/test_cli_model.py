@@ -32,7 +32,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     monkeypatch.setattr(host.model_set, "build", build)
     monkeypatch.setattr(host.model_set, "trained", trained)
-    monkeypatch.setattr(host.model_set, "SHIPPED", Path(__file__))
     return calls
 
 
