@@ -43,7 +43,8 @@ class TaskRow:
 
     stage_name is Spark's call site; phase is the job description that was set when the stage was submitted, or None.
     launch_s, finish_s: seconds since the application's start; run_s: seconds that the executor ran it, None where
-    Spark recorded no metrics (some failures). reason: why it failed or was killed, else None.
+    Spark recorded no metrics (some failures). reason: why it failed or was killed, else None. bytes_read and
+    records_read: of its input, as Spark counts it, None without metrics.
     """
 
     stage_id: int
@@ -59,6 +60,8 @@ class TaskRow:
     run_s: float | None
     failed: bool
     reason: str | None
+    bytes_read: int | None = None
+    records_read: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def _task(event: Event, stages: Mapping[tuple[int, int], Event], begin: int) -> 
     key = (event["Stage ID"], event["Stage Attempt ID"])
     stage = stages.get(key, {})
     metrics = event.get("Task Metrics") or {}
-    run_ms = metrics.get("Executor Run Time")
+    run_ms, read = metrics.get("Executor Run Time"), metrics.get("Input Metrics") or {}
     return TaskRow(
         stage_id=key[0],
         stage_attempt=key[1],
@@ -153,6 +156,8 @@ def _task(event: Event, stages: Mapping[tuple[int, int], Event], begin: int) -> 
         run_s=None if run_ms is None else run_ms / 1000,
         failed=info["Failed"] or info["Killed"],
         reason=_reason(event["Task End Reason"]),
+        bytes_read=read.get("Bytes Read"),
+        records_read=read.get("Records Read"),
     )
 
 

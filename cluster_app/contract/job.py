@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster_app.contract.checks import (
+    FLAG,
     ContractError,
     Kind,
     key,
@@ -26,12 +27,7 @@ SCHEMES = ("file", "hdfs", "wasb")
 
 # Values of the interface that no code stands behind yet, by key; "scheme" holds those of URIs. A later issue that
 # builds one takes it out.
-NOT_YET: Mapping[str, tuple[Any, ...]] = {
-    "post_processing": ("driver",),
-    "reader": ("nnimagereader",),
-    "scheme": ("wasb",),
-    "verify": (True,),
-}
+NOT_YET: Mapping[str, tuple[Any, ...]] = {"scheme": ("wasb",)}
 
 # Scheme, host if there is one, path.
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*):(//(?P<host>[^/\x00-\x1f]*))?(?P<path>/[^\x00-\x1f]*)")
@@ -111,9 +107,10 @@ class Job:
     repartition: int | None = key(optional(whole(1, 8)), None)
     batch_size: int = key(whole(1), 1)
     threads_per_task: int = key(whole(1), 1)
+    pin_threads: bool = key(FLAG, False)
     timing: str = key(_choice("timing", "materialised", "paper"), "materialised")
     post_processing: str = key(_choice("post_processing", "executors", "driver"), "executors")
-    verify: bool = key(_choice("verify", False, True), False)
+    verify: bool = key(FLAG, False)
     if_exists: str = key(_choice("if_exists", "fail", "replace", "resume"), "fail")
     score_threshold: float = key(number(0, 1), 0.05)
     mask_threshold: float = key(number(0, 1), 0.5)
@@ -159,7 +156,13 @@ def _of_another_engine(job: Job) -> list[str]:
     """What the fused engine has not: its stages are one, and it infers image by image."""
     if job.engine != "fused":
         return []
-    wanted = {"batch_size": 1, "reader": "spark", "timing": "materialised", "post_processing": "executors"}
+    wanted = {
+        "batch_size": 1,
+        "reader": "spark",
+        "timing": "materialised",
+        "post_processing": "executors",
+        "pin_threads": False,
+    }
     return [
         f'{name} = {shown(getattr(job, name))}: the engine "fused" has {shown(value)} only; give that, or leave it out'
         for name, value in wanted.items()

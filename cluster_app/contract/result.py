@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster_app.contract.checks import (
+    FLAG,
     TEXT,
     ContractError,
     key,
@@ -27,6 +28,8 @@ PHASES = ("start", "inventory", "read", "preprocess", "predict", "postprocess", 
 # Those of the fused engine: in `segment` a file is read, decoded, segmented, and its row made.
 FUSED_PHASES = ("start", "inventory", "segment", "commit", "total")
 PHASES_OF = {"bigdl": PHASES, "fused": FUSED_PHASES}
+# How tasks share a slice's images: small ones as slots get free, equal shares, equal shares in step.
+SCHEDULINGS = ("dynamic", "static", "barrier")
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,30 @@ class ExecutorShare:
 
 
 @dataclass(frozen=True)
+class CpuShare:
+    """What a worker had of its node's processor, and what it used of it.
+
+    cores: those it could run on; quota: of its container in host cores, null without one. threads, streams, pinned: of
+    the compiled model, as it says itself; requests: how many inferences it had under way at once.
+    """
+
+    cores: int = key(whole(1))
+    quota: float | None = key(optional(number(0)))
+    threads: int = key(whole(1))
+    streams: int = key(whole(1))
+    pinned: bool = key(FLAG)
+    requests: int = key(whole(1))
+
+
+@dataclass(frozen=True)
 class WorkerShare:
     """What a host's Python workers did, added up over its processes and their tasks; times in seconds.
 
     seconds: from the beginning of a task to its end; load and compile: of the model, compiles how often;
-    peak_memory_mb: the resident set, in MB (10^6 bytes), of the largest process.
+    peak_memory_mb: the resident set, in MB (10^6 bytes), of the largest process. cpu: null where none compiled a model.
+    Around BigDL's predict: input_seconds is what Python waits for rows and unpacks them, after handing over what was
+    before; output_seconds what it takes to turn results into text; input_mb and output_mb are what so crosses.
+    jvm_peak_memory_mb: of the JVM that the processes work for, null where /proc does not tell.
     """
 
     host: str = key(TEXT)
@@ -97,12 +119,18 @@ class WorkerShare:
     postprocess_seconds: float = key(number(0))
     encode_seconds: float = key(number(0))
     peak_memory_mb: float = key(number(0))
+    jvm_peak_memory_mb: float | None = key(optional(number(0)), None)
+    input_seconds: float = key(number(0), 0.0)
+    input_mb: float = key(number(0), 0.0)
+    output_seconds: float = key(number(0), 0.0)
+    output_mb: float = key(number(0), 0.0)
+    cpu: CpuShare | None = key(optional(record(CpuShare)), None)  # noqa: RUF009 (a field, as below)
 
 
 @dataclass(frozen=True)
 class EngineSettings:
     """What an engine ran with. threads and streams: of one compiled model; images_per_task: null where Spark decided;
-    slice_images: images of a slice; slices_in_flight: how many at once.
+    slice_images: images of a slice; slices_in_flight: how many at once; scheduling: how its tasks share a slice.
     """
 
     threads: int = key(whole(1))
@@ -110,6 +138,35 @@ class EngineSettings:
     slice_images: int = key(whole(1, 64))
     images_per_task: int | None = key(optional(whole(1)))
     slices_in_flight: int = key(whole(1))
+    scheduling: str = key(one_of(*SCHEDULINGS), "dynamic")
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """What an executor was expected to take at most, before the job ran, in MB (10^6 bytes): heap, the JVM outside it,
+    and of each of its tasks the Python process with the model and the others. To be held against what was measured.
+    """
+
+    heap_mb: float = key(number(0))
+    beside_mb: float = key(number(0))
+    process_mb: float = key(number(0))
+    others_mb: float = key(number(0))
+    tasks: int = key(whole(1))
+
+
+@dataclass(frozen=True)
+class SparkPhase:
+    """What Spark ran in a phase. retried: stages that it ran again after a failure; most_at_once: of the tasks of one
+    stage, null where they are too many to be looked at; task_seconds: of the executors' time, added up.
+    """
+
+    name: str = key(TEXT)
+    stages: int = key(whole(0))
+    retried: int = key(whole(0))
+    tasks: int = key(whole(0))
+    failed_tasks: int = key(whole(0))
+    most_at_once: int | None = key(optional(whole(0)))
+    task_seconds: float = key(number(0))
 
 
 @dataclass(frozen=True)
@@ -123,6 +180,9 @@ class SliceCounts:
 @dataclass(frozen=True)
 class JobResult:
     """One job's result. versions are by library; deviations and errors are sentences.
+
+    spark: what Spark ran, by phase; preprocessed: how often BigDL's engine preprocessed an image, as often as there are
+    images unless something ran twice; verified: rows whose fingerprint was compared, null where none was to be.
 
     What workers, phases and executors count is of this session; counts are of the whole output.
     """
@@ -141,6 +201,10 @@ class JobResult:
     workers: tuple[WorkerShare, ...] = key(many(record(WorkerShare)), ())
     settings: EngineSettings | None = key(optional(record(EngineSettings)), None)  # noqa: RUF009 (a field, as above)
     slices: SliceCounts | None = key(optional(record(SliceCounts)), None)  # noqa: RUF009 (a field, as above)
+    spark: tuple[SparkPhase, ...] = key(many(record(SparkPhase)), ())
+    preprocessed: int | None = key(optional(whole(0)), None)
+    verified: int | None = key(optional(whole(0)), None)
+    estimate: MemoryEstimate | None = key(optional(record(MemoryEstimate)), None)  # noqa: RUF009 (a field, as above)
 
     def to_json(self) -> str:
         """The text of job-result.json."""

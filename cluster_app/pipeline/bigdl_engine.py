@@ -7,20 +7,23 @@ post-processing, on the executors. Deviations: docs/deviations.md.
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Sequence
 
 from cluster_app.contract.job import Job
 from cluster_app.contract.result import EngineSettings
-from cluster_app.pipeline import arithmetic
-from cluster_app.pipeline.bigdl_reading import image_struct, read_images, three_channels, undecodable
+from cluster_app.pipeline import arithmetic, bigdl_meter, bigdl_postprocess, fingerprint, variant
+from cluster_app.pipeline.bigdl_postprocess import Finished
+from cluster_app.pipeline.bigdl_reading import contents, image_struct, read_images, three_channels, undecodable
 from cluster_app.pipeline.engine import Commit, Context, Outcome
+from cluster_app.pipeline.errors import BadInput
 from cluster_app.pipeline.images import OK, Inspection
 from cluster_app.pipeline.inventory import InputFile, classify
-from cluster_app.pipeline.rows import ImageRow, assemble, pack
+from cluster_app.pipeline.rows import assemble
 from cluster_app.pipeline.slices import Slice
-from cluster_app.tasks import PostprocessOptions, Task
+from cluster_app.pipeline.worker_report import Tallies, by_host
+from cluster_app.tasks import Task
 
 # Images of a slice. Each slice costs its stages' starts and a compilation for each partition; all of its tensors are
 # kept at once.
@@ -36,36 +39,68 @@ DEVIATIONS = (
 _STAGES = ("read", "preprocess", "predict", "postprocess")
 
 
+@dataclass(frozen=True)
+class Model:
+    """The model as predict has it. path: of its IR on the driver; shapes: of its outputs for one image, by name."""
+
+    path: str
+    estimator: Any
+    shapes: Mapping[str, List[int]]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is counted on the workers, in Spark's accumulators: preprocessed images, and predict's tallies."""
+
+    preprocessed: Any
+    tallies: Any
+
+
 def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
-    """Takes the slices through the stages, one after the other, and commits each."""
+    """Takes the slices through the stages, one after the other, and commits each.
+
+    Raises BadInput for a model that predict cannot take, ArithmeticError if it computes otherwise than asked for,
+    WrongRows if a row that is verified carries another image's result.
+    """
     spark, job, phases = context.spark, context.job, context.phases
     # Over 32 paths Spark would list the files in a job of its own.
     spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", str(2**31 - 1))
+    counted = Counted(spark.sparkContext.accumulator(0), spark.sparkContext.accumulator({}, Tallies()))
     with phases.measure("inventory"):
-        config = estimator_config(job)
-        compiled = arithmetic.probe(spark, context.local_model, config, job.batch_size, context.slots)
+        path = _prepared(context)
+        compiled = arithmetic.probe(spark, path, estimator_config(job), job.batch_size, context.slots)
         precision = arithmetic.verified(job, compiled)
     # A stage that no image came to took no time.
     for stage in _STAGES:
         phases.seconds.setdefault(stage, 0.0)
     with phases.measure("predict"):
-        estimator = _estimator(context.task, context.local_model)
+        model = _model(context.task, path)
 
-    partitions, done, hosts = {"read": 0, "predict": 0}, 0, Counter[str]()
+    partitions, done, verified, hosts = {"read": 0, "predict": 0}, 0, 0, Counter[str]()
     for one in slices:
         with phases.measure("inventory"):
             known = classify(spark, context.root, one.files)
-        wanted = [file for file in one.files if known[file.image].status == OK]
-        packed = _stages(context, estimator, one, wanted, known, partitions) if wanted else []
-        lost = {file.image for file in wanted} - {row.image for row in packed}
+            if job.reader == "nnimagereader":
+                # It ends the job at the first image that it cannot decode, so these are found before.
+                good = [image for image, seen in known.items() if seen.status == OK]
+                known.update(undecodable(context, known, good))
+            wanted = [file for file in one.files if known[file.image].status == OK]
+            owed = _owed(context, wanted, known) if job.verify else {}
+        finished = _stages(context, model, one, wanted, known, partitions, counted) if wanted else []
+        if job.verify:
+            verified += fingerprint.check(bigdl_postprocess.fingerprints(finished), owed)
+        lost = {file.image for file in wanted} - {row.image for row in finished}
         if lost:
             known.update(undecodable(context, known, sorted(lost)))
         with phases.measure("commit"):
-            commit(one, assemble(one.files, [(row.image, bytes(row.packed)) for row in packed], known))
+            commit(one, assemble(one.files, [(row.image, row.packed) for row in finished], known))
         done += len(one.files)
-        hosts.update(row.host for row in packed)
+        hosts.update(row.host for row in finished)
         context.progress.update(done, hosts)
 
+    tallies = counted.tallies.value
+    # What predict compiled is held against what was asked for as well, not only what was tried before.
+    arithmetic.verified(job, compiled + [one for tally in tallies.values() for one in tally.compiled])
     settings = EngineSettings(
         threads=job.threads_per_task,
         streams=1,
@@ -73,21 +108,43 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
         images_per_task=None,
         slices_in_flight=1,
     )
-    return Outcome(precision, partitions, settings, DEVIATIONS)
+    return Outcome(
+        precision,
+        partitions,
+        settings,
+        DEVIATIONS,
+        workers=by_host(tallies),
+        preprocessed=counted.preprocessed.value,
+        verified=verified if job.verify else None,
+    )
+
+
+def _prepared(context: Context) -> str:
+    try:
+        return variant.prepared(context.local_model, context.job)
+    except ValueError as error:
+        raise BadInput(f"model: {context.job.model}: {error}") from None
+
+
+def _owed(context: Context, files: List[InputFile], known: Mapping[str, Inspection]) -> Dict[str, bytes]:
+    """The fingerprint of each image, from its file, by the job's own decoding and the task's own preprocessing."""
+    names = [file.image for file in files]
+    if not names:
+        return {}
+    seen = {name: known[name] for name in names}
+    return fingerprint.expected_of(contents(context, names), seen, context.task, context.job.image_size)
 
 
 def _stages(
     context: Context,
-    estimator: Any,
+    model: Model,
     one: Slice,
     files: List[InputFile],
     known: Mapping[str, Inspection],
     partitions: Dict[str, int],
-) -> List[Any]:
-    """The stages over these images of a slice: rows of image, host and packed row. Nothing stays cached.
-
-    Adds to `partitions` how many there were.
-    """
+    counted: Counted,
+) -> List[Finished]:
+    """The stages over these images of a slice. Nothing stays cached. Adds to `partitions` how many there were."""
     job, task, phases = context.job, context.task, context.phases
     materialised = job.timing == "materialised"
 
@@ -98,23 +155,23 @@ def _stages(
         partitions["read"] += images.rdd.getNumPartitions()
 
     with phases.measure("preprocess"):
-        tensors = _preprocess(context.spark, job, task, images)
+        tensors = _preprocess(context.spark, job, task, images, counted.preprocessed)
         if materialised:
             tensors = _materialise(tensors)
 
-    with phases.measure("predict"):
+    with phases.measure("predict"), bigdl_meter.installed(counted.tallies.add):
         if not materialised:
             # predict pairs its input with its output by position after computing the input twice: an input that is
             # not kept can come back in another order, and a row then carries another image's result.
             tensors = _materialise(tensors)
-        predictions = _materialise(_predict(job, estimator, tensors))
+        predictions = _materialise(_predict(job, model.estimator, tensors))
         partitions["predict"] += predictions.rdd.getNumPartitions()
 
     with phases.measure("postprocess"):
-        rows: List[Any] = _postprocess(context, predictions, _shapes(estimator), known).collect()
+        finished = bigdl_postprocess.rows_of(context, predictions, model.shapes, known)
         for frame in (predictions, tensors) + ((images,) if materialised else ()):
             frame.unpersist()
-    return rows
+    return finished
 
 
 def _materialise(frame: Any) -> Any:
@@ -124,7 +181,7 @@ def _materialise(frame: Any) -> Any:
     return kept
 
 
-def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
+def _preprocess(spark: Any, job: Job, task: Task, images: Any, counter: Any) -> Any:
     from bigdl.dllib.feature.common import ChainedPreprocessing
     from bigdl.dllib.feature.image import (
         ImageChannelNormalize,
@@ -154,7 +211,11 @@ def _preprocess(spark: Any, job: Job, task: Task, images: Any) -> Any:
     # NNModel's batch is one over the whole cluster.
     model.setBatchSize(job.batch_size * spark.sparkContext.defaultParallelism)
 
-    to_three_dimensions = F.udf(lambda flat: _nested(flat, size), ArrayType(ArrayType(ArrayType(FloatType()))))
+    def three_dimensions(flat: Sequence[float]) -> List[Any]:
+        counter.add(1)
+        return _nested(flat, size)
+
+    to_three_dimensions = F.udf(three_dimensions, ArrayType(ArrayType(ArrayType(FloatType()))))
     colours = F.udf(three_channels, image_struct())
     colour = images.select("name", colours("image").alias("image"))
     flat = model.transform(colour)
@@ -171,25 +232,22 @@ def estimator_config(job: Job) -> Dict[str, str]:
     """What predict hands to OpenVINO: threads and arithmetic as asked for, and no pinning on shared cores."""
     return {
         "CPU_THREADS_NUM": str(job.threads_per_task),
-        "CPU_BIND_THREAD": "NO",
+        # BigDL's own choice is to pin; processes that share cores under a quota fight for them then.
+        "CPU_BIND_THREAD": "HYBRID_AWARE" if job.pin_threads else "NO",
         "ENFORCE_BF16": "YES" if job.precision == "bf16" else "NO",
     }
 
 
-def _estimator(task: Task, local_model: str) -> Any:
+def _model(task: Task, path: str) -> Model:
     from bigdl.orca.learn.openvino import Estimator
 
-    estimator = Estimator.from_openvino(model_path=local_model)
+    estimator = Estimator.from_openvino(model_path=path)
     missing = set(task.output_names) - set(estimator.output_dict)
     if missing:
         has = ", ".join(sorted(estimator.output_dict))
-        raise ValueError(f"the model has no output {', '.join(sorted(missing))}; it has: {has}")
-    return estimator
-
-
-def _shapes(estimator: Any) -> Dict[str, List[int]]:
-    """Shapes of the model's outputs for one image, by name."""
-    return {name: [1, *shape[1:]] for name, shape in estimator.output_dict.items()}
+        raise BadInput(f"model: it has no output {', '.join(sorted(missing))}; it has: {has}")
+    shapes = {name: [1, *shape[1:]] for name, shape in estimator.output_dict.items()}
+    return Model(path, estimator, shapes)
 
 
 def _predict(job: Job, estimator: Any, tensors: Any) -> Any:
@@ -197,62 +255,3 @@ def _predict(job: Job, estimator: Any, tensors: Any) -> Any:
         tensors, feature_cols=["input"], batch_size=job.batch_size, config=estimator_config(job)
     )
     return predictions.drop("input")
-
-
-def _postprocess(
-    context: Context, predictions: Any, shapes: Mapping[str, List[int]], known: Mapping[str, Inspection]
-) -> Any:
-    job, task = context.job, context.task
-    names = list(task.output_names)
-    flat = predictions.select("name", *[_flattened(predictions, name).alias(name) for name in names])
-    shared = context.spark.sparkContext.broadcast(context.priors)
-    options = PostprocessOptions(job.score_threshold, job.mask_threshold, job.top_k)
-
-    def postprocess(batches: Iterator[Any]) -> Iterator[Any]:
-        import cv2
-        import pandas
-
-        cv2.setNumThreads(job.threads_per_task)
-        host = socket.gethostname()
-        for batch in batches:
-            ones = batch.itertuples(index=False)
-            rows = [_row(one, known[one.name], task, shapes, shared.value, options, host) for one in ones]
-            packed = [pack(row) for row in rows]
-            yield pandas.DataFrame({"image": batch["name"], "host": host, "packed": packed})
-
-    return flat.mapInPandas(postprocess, "image string, host string, packed binary")
-
-
-def _row(
-    row: Any,
-    seen: Inspection,
-    task: Task,
-    shapes: Mapping[str, List[int]],
-    priors: Any,
-    options: PostprocessOptions,
-    host: str,
-) -> ImageRow:
-    """The row of one image. An image that fails has a row that says so; the job goes on."""
-    import numpy
-
-    outputs = {
-        name: numpy.asarray(getattr(row, name), numpy.float32).reshape(shapes[name]) for name in task.output_names
-    }
-    height, width = seen.height or 0, seen.width or 0
-    try:
-        found = task.postprocess(outputs, priors, height, width, options)
-    except Exception as error:
-        # Whatever it is, it concerns this image alone, and its row says so.
-        return ImageRow(row.name, width, height, "failed", f"post-processing: {type(error).__name__}: {error}", host)
-    return ImageRow(row.name, width, height, OK, None, host, found)
-
-
-def _flattened(frame: Any, column: str) -> Any:
-    """The column as one list of floats: nested lists would cross to Python element by element."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.types import ArrayType
-
-    expression, kind = F.col(column), frame.schema[column].dataType
-    while isinstance(kind.elementType, ArrayType):
-        expression, kind = F.flatten(expression), kind.elementType
-    return expression

@@ -1,4 +1,4 @@
-"""Stage 1 of the paper: images read by Spark's own reader, or, where it has none for them, as it would.
+"""Stage 1 of the paper: images read by Spark's own reader or by BigDL's, or, where these cannot, as they would.
 
 The rows hold Spark's image struct: origin, height, width, channels, OpenCV's type, bytes.
 """
@@ -6,7 +6,7 @@ The rows hold Spark's image struct: origin, height, width, channels, OpenCV's ty
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from cluster_app.pipeline.decoding import UNDECODABLE, decode, decode_for_network, reduction
 from cluster_app.pipeline.engine import Context
@@ -17,6 +17,8 @@ from cluster_app.pipeline.paths import escape_glob, needs_quoting, relative, rel
 
 # Channels and OpenCV type (CV_8UC3) of a colour image in Spark's image struct.
 _COLOUR = (3, 16)
+# OpenCV's flags for decoding: three channels, an orientation in EXIF ignored.
+_COLOUR_CODEC = 1 | 128
 
 
 def read_images(context: Context, files: List[InputFile], known: Mapping[str, Inspection], of: int) -> Any:
@@ -28,13 +30,15 @@ def read_images(context: Context, files: List[InputFile], known: Mapping[str, In
 
     spark, job, root = context.spark, context.job, context.root
     spark.conf.set("spark.sql.files.ignoreCorruptFiles", "true")
+    reader = job.reader
     others = {
-        file.image: known[file.image] for file in files if not _spark_reads(f"{root}/{file.image}", known[file.image])
+        file.image: known[file.image] for file in files if not _reads(reader, f"{root}/{file.image}", known[file.image])
     }
     plain = [file for file in files if file.image not in others]
-    if job.read_partitions is not None:
+    asked = ceil(job.read_partitions * of / context.images) if job.read_partitions is not None else None
+    if asked is not None:
         # Spark's own packing, told to make that many; its cost of opening a file (4 MB) would rule over small files.
-        split = partition_bytes([file.size for file in plain], ceil(job.read_partitions * of / context.images))
+        split = partition_bytes([file.size for file in plain], asked)
         spark.conf.set("spark.sql.files.openCostInBytes", "1")
         spark.conf.set("spark.sql.files.minPartitionNum", "1")
         spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
@@ -42,7 +46,10 @@ def read_images(context: Context, files: List[InputFile], known: Mapping[str, In
     if plain:
         names = F.udf(lambda origin: relative_origin(origin, root))
         paths = [escape_glob(f"{root}/{file.image}") for file in plain]
-        frame = spark.read.format("image").option("recursiveFileLookup", "true").load(paths)
+        if reader == "nnimagereader":
+            frame = _read_with_nnimagereader(spark, paths, asked)
+        else:
+            frame = spark.read.format("image").option("recursiveFileLookup", "true").load(paths)
         frames.append(frame.select(names("image.origin").alias("name"), "image"))
     if others:
         frames.append(_read_with_opencv(spark, others, root))
@@ -54,11 +61,23 @@ def read_images(context: Context, files: List[InputFile], known: Mapping[str, In
     return frame
 
 
-def _spark_reads(path: str, seen: Inspection) -> bool:
-    """Whether Spark 3.1's image reader finds the file, which it looks for under its quoted name, and decodes it as
-    the other engine does: it has a rule of its own for 16 bits, and none for large images.
+def _reads(reader: str, path: str, seen: Inspection) -> bool:
+    """Whether the reader finds the file and decodes it as the other engine does.
+
+    Spark 3.1's looks for it under its quoted name; BigDL's takes paths as one text with commas between them. Both have
+    a rule of their own for 16 bits, and none for large images.
     """
-    return not needs_quoting(path) and not seen.deep and reduction(seen) == 1
+    found = not needs_quoting(path) and not (reader == "nnimagereader" and "," in path)
+    return found and not seen.deep and reduction(seen) == 1
+
+
+def _read_with_nnimagereader(spark: Any, paths: List[str], partitions: Optional[int]) -> Any:
+    """BigDL's own reader. It is given the number of partitions asked for, and makes little of it: docs/engines.md."""
+    from bigdl.dllib.nnframes import NNImageReader
+
+    return NNImageReader.readImages(
+        ",".join(paths), spark.sparkContext, minPartitions=partitions or 1, image_codec=_COLOUR_CODEC
+    )
 
 
 def _read_with_opencv(spark: Any, images: Mapping[str, Inspection], root: str) -> Any:
@@ -81,11 +100,17 @@ def _decoded(path: str, content: Any, seen: Inspection) -> Tuple[Any, ...]:
 
 def undecodable(context: Context, known: Mapping[str, Inspection], names: List[str]) -> Dict[str, Inspection]:
     """Of images that were lost on the way, those that cannot be decoded: corrupt, by the other engine's rule."""
-    root = context.root
-    content = read_content(context.spark, root, names).rdd
-    found = content.map(lambda row: (relative(row.path, root), decode(bytes(row.content)) is not None)).collect()
+    if not names:
+        return {}
+    found = contents(context, names).map(lambda one: (one[0], decode(one[1]) is not None)).collect()
     lost = [name for name, decoded in found if not decoded]
     return {name: Inspection(CORRUPT, UNDECODABLE, known[name].width, known[name].height) for name in lost}
+
+
+def contents(context: Context, names: List[str]) -> Any:
+    """An RDD of (image, content) of these files."""
+    root = context.root
+    return read_content(context.spark, root, names).rdd.map(lambda row: (relative(row.path, root), bytes(row.content)))
 
 
 def image_struct() -> Any:
@@ -96,11 +121,15 @@ def image_struct() -> Any:
 
 
 def three_channels(image: Any) -> Tuple[Any, ...]:
-    """(origin, height, width, channels, mode, bytes) with grey repeated and alpha dropped; Spark's bytes are BGR(A)."""
+    """(origin, height, width, channels, mode, bytes) with grey repeated and alpha dropped; Spark's bytes are BGR(A).
+
+    image: in that order; a Row, or the plain tuple of a UDF that Spark runs in one go with this.
+    """
     import numpy
 
-    if image.nChannels == 3:
+    origin, height, width, channels, _, data = image
+    if channels == 3:
         return tuple(image)
-    pixels = numpy.frombuffer(image.data, numpy.uint8).reshape(image.height, image.width, image.nChannels)
-    colour = pixels[:, :, :3] if image.nChannels == 4 else numpy.repeat(pixels, 3, axis=2)
-    return (image.origin, image.height, image.width, *_COLOUR, bytearray(numpy.ascontiguousarray(colour).tobytes()))
+    pixels = numpy.frombuffer(data, numpy.uint8).reshape(height, width, channels)
+    colour = pixels[:, :, :3] if channels == 4 else numpy.repeat(pixels, 3, axis=2)
+    return (origin, height, width, *_COLOUR, bytearray(numpy.ascontiguousarray(colour).tobytes()))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Optional, Union
 
+from cluster_app.contract.memory import FULL_MEGAPIXELS
 from cluster_app.pipeline.images import Inspection
 
 UNDECODABLE = "its image data cannot be decoded"
-# A larger image is decoded at half its width and height, at a quarter if that is still larger: in front of the network
-# a pixel takes some thirty bytes, and the network sees a fraction of them anyway.
-FULL_MEGAPIXELS = 16
 
 Data = Union[bytes, bytearray, memoryview]
 

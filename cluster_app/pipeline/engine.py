@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Tuple
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 from cluster_app.contract.job import Job
 from cluster_app.contract.result import EngineSettings, WorkerShare
@@ -41,7 +41,8 @@ class Outcome:
     """What an engine says of its run.
 
     precision: the arithmetic that was compiled, None where every slice was there already; partitions: their number
-    after reading and in inference; workers: shares of the hosts, where the engine knows them.
+    after reading and in inference; workers: shares of the hosts, where the engine knows them; preprocessed: how often
+    an image was, where that is a stage; verified: rows whose fingerprint was compared, None where none was to be.
     """
 
     precision: str
@@ -49,3 +50,5 @@ class Outcome:
     settings: EngineSettings
     deviations: Tuple[str, ...] = ()
     workers: Tuple[WorkerShare, ...] = ()
+    preprocessed: Optional[int] = None
+    verified: Optional[int] = None

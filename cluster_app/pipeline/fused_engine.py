@@ -9,10 +9,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from math import ceil
-from typing import Any, Callable, Deque, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 from cluster_app.contract.result import EngineSettings
-from cluster_app.pipeline import arithmetic, fused_worker
+from cluster_app.pipeline import arithmetic, fingerprint, fused_worker, scheduling
 from cluster_app.pipeline.engine import Commit, Context, Outcome
 from cluster_app.pipeline.inventory import read_content, unread
 from cluster_app.pipeline.packing import images_per_task, settings_by_number
@@ -32,14 +32,18 @@ Report = Callable[[Dict[Place, Tally]], None]
 def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
     """Segments the slices and commits each as it ends. Raises ArithmeticError if a worker computes in another way."""
     spark, job = context.spark, context.job
-    per_task = _per_task(context)
-    largest = max((len(one.files) for one in slices), default=0)
-    # Two slices more than the slots can hold: one in its tail, one that fills the slots, one about to start.
-    in_flight = 2 + ceil(context.slots * per_task / max(1, largest))
+    mode = scheduling.asked(spark)
+    largest = max((len(one.files) for one in slices), default=1)
+    if mode == scheduling.DYNAMIC:
+        per_task = _per_task(context)
+        # Two slices more than the slots can hold: one in its tail, one that fills the slots, one about to start.
+        in_flight = 2 + ceil(context.slots * per_task / largest)
+    else:
+        per_task, in_flight = ceil(largest / context.slots), 1
     _configure(spark, per_task)
     tallies = spark.sparkContext.accumulator({}, Tallies())
     model = _brought_to_the_nodes(context)
-    frame_of = _frames(context, model, tallies.add)
+    frame_of = _frames(context, model, tallies.add, per_task if mode == scheduling.BARRIER else None)
 
     def watch() -> None:
         seen = dict(tallies.value)
@@ -63,9 +67,12 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
         slice_images=job.slice_images or SLICE_IMAGES,
         images_per_task=per_task,
         slices_in_flight=in_flight,
+        scheduling=mode,
     )
     _verify(context, tallies.value)
-    return Outcome(job.precision, {"read": tasks, "predict": tasks}, settings, workers=by_host(tallies.value))
+    verified = sum(tally.verified for tally in tallies.value.values()) if job.verify else None
+    partitions = {"read": tasks, "predict": tasks}
+    return Outcome(job.precision, partitions, settings, workers=by_host(tallies.value), verified=verified)
 
 
 def _per_task(context: Context) -> int:
@@ -83,10 +90,13 @@ def _configure(spark: Any, per_task: int) -> None:
 
 
 def _verify(context: Context, seen: Dict[Place, Tally]) -> None:
-    """Raises ArithmeticError as soon as one worker has compiled another arithmetic than asked for."""
+    """Raises ArithmeticError as soon as one worker has compiled another arithmetic than asked for, WrongRows as soon as
+    one has made a row of another image's input.
+    """
     compiled = [one for tally in seen.values() for one in tally.compiled]
     if compiled:
         arithmetic.verified(context.job, compiled)
+    fingerprint.refuse(sorted(image for tally in seen.values() for image in tally.wrong), {})
 
 
 def _brought_to_the_nodes(context: Context) -> fused_worker.ModelSettings:
@@ -95,7 +105,8 @@ def _brought_to_the_nodes(context: Context) -> fused_worker.ModelSettings:
     if not job.model.startswith("file:"):
         for uri in (job.model, job.model[: -len(".xml")] + ".bin"):
             context.spark.sparkContext.addFile(uri)
-    return fused_worker.ModelSettings(job.model, job.precision, job.threads_per_task)
+    size = job.image_size if job.verify else None
+    return fused_worker.ModelSettings(job.model, job.precision, job.threads_per_task, size)
 
 
 def _compile_only(context: Context, model: fused_worker.ModelSettings, report: Report) -> None:
@@ -105,8 +116,13 @@ def _compile_only(context: Context, model: fused_worker.ModelSettings, report: R
     )
 
 
-def _frames(context: Context, model: fused_worker.ModelSettings, report: Report) -> Callable[[Slice], Any]:
-    """From a slice to the frame of its packed rows; None if the slice has no file that is read."""
+def _frames(
+    context: Context, model: fused_worker.ModelSettings, report: Report, rounds: Optional[int]
+) -> Callable[[Slice], Any]:
+    """From a slice to the frame of its packed rows; None if the slice has no file that is read.
+
+    rounds: images of a task, if the tasks are to go in step.
+    """
     spark, job, task, root = context.spark, context.job, context.task, context.root
     priors = spark.sparkContext.broadcast(context.priors)
     options = PostprocessOptions(job.score_threshold, job.mask_threshold, job.top_k)
@@ -122,6 +138,8 @@ def _frames(context: Context, model: fused_worker.ModelSettings, report: Report)
         frame = read_content(spark, root, names)
         if job.repartition is not None:
             frame = frame.repartition(ceil(job.repartition * len(one.files) / context.images))
+        if rounds is not None:
+            return scheduling.in_step(spark, frame, segment, fused_worker.COLUMNS, rounds)
         return frame.mapInPandas(segment, fused_worker.COLUMNS)
 
     return frame_of

@@ -6,33 +6,39 @@ A worker process serves many tasks. It loads and compiles the model once and kee
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, Mapping, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from cluster_app.pipeline import images
-from cluster_app.pipeline.arithmetic import Compiled, precisions_of
+from cluster_app.contract.result import CpuShare
+from cluster_app.pipeline import cpu_share, fingerprint, images
+from cluster_app.pipeline.arithmetic import compiled_of
 from cluster_app.pipeline.decoding import UNDECODABLE, decode_for_network
 from cluster_app.pipeline.embedding import embedded, takes_bytes
+from cluster_app.pipeline.memory_use import jvm_peak_memory_mb, peak_memory_mb
 from cluster_app.pipeline.paths import local_path, relative
 from cluster_app.pipeline.rows import ImageRow, of_inspection, pack
 from cluster_app.pipeline.worker_report import Tally
 from cluster_app.tasks import Floats, PostprocessOptions, Task
 
-STREAMS = 1
+# Of one compiled model, and how many inferences a worker has under way: docs/engines.md, "Threads", says why.
+STREAMS, REQUESTS = 1, 1
 COLUMNS = "image string, packed binary"
 
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """Which model, and how it computes. uri: a file: one, which this node reads, or one that Spark has fetched."""
+    """Which model, and how it computes. uri: a file: one, which this node reads, or one that Spark has fetched.
+
+    threads: as many as a task may use; verified_size: the side of the network's input where rows are verified.
+    """
 
     uri: str
     precision: str
     threads: int
+    verified_size: Optional[int] = None
 
     @property
     def path(self) -> str:
@@ -43,6 +49,14 @@ class ModelSettings:
 
         return str(SparkFiles.get(self.uri.rsplit("/", 1)[1]))
 
+    def outputs(self, task: Task) -> List[str]:
+        """Names of the outputs that are asked of the network."""
+        return [*task.output_names, *([fingerprint.OUTPUT] if self.verified_size is not None else [])]
+
+    def fed_threads(self) -> int:
+        """As many threads as this process's share of the node's processor feeds."""
+        return cpu_share.threads(self.threads, cpu_share.cores(), cpu_share.quota())
+
     def compile_settings(self) -> Dict[str, Any]:
         """Everything that would otherwise be the processor's or the library's choice.
 
@@ -51,7 +65,7 @@ class ModelSettings:
         """
         return {
             "INFERENCE_PRECISION_HINT": self.precision,
-            "INFERENCE_NUM_THREADS": self.threads,
+            "INFERENCE_NUM_THREADS": self.fed_threads(),
             "NUM_STREAMS": STREAMS,
             "ENABLE_CPU_PINNING": False,
         }
@@ -59,12 +73,16 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class Segmenter:
-    """All that an image needs in this process. infer: (H, W, 3) uint8 BGR -> the network's raw outputs by name."""
+    """All that an image needs in this process.
+
+    infer: (H, W, 3) uint8 BGR -> the network's raw outputs by name; verified_size: as in `ModelSettings`.
+    """
 
     task: Task
     priors: Floats
     options: PostprocessOptions
     infer: Callable[[Any], Mapping[str, Floats]]
+    verified_size: Optional[int] = None
 
 
 _compiled: Dict[ModelSettings, Callable[[Any], Mapping[str, Floats]]] = {}
@@ -83,9 +101,9 @@ def segment(
     import cv2
     import pandas
 
-    cv2.setNumThreads(model.threads)
+    cv2.setNumThreads(model.fed_threads())
     tally, host, begin = Tally(), socket.gethostname(), time.perf_counter()
-    segmenter = Segmenter(task, priors, options, _inference(model, task, host, tally))
+    segmenter = Segmenter(task, priors, options, _inference(model, task, host, tally), model.verified_size)
     for batch in batches:
         for path, content in zip(batch["path"], batch["content"]):
             image = relative(path, root)
@@ -95,7 +113,7 @@ def segment(
             tally.encode_seconds += time.perf_counter() - start
             yield pandas.DataFrame({"image": [image], "packed": [packed]})
     tally.seconds = time.perf_counter() - begin
-    tally.peak_memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    tally.peak_memory_mb, tally.jvm_peak_memory_mb = peak_memory_mb(), jvm_peak_memory_mb()
     report({(host, os.getpid()): tally})
 
 
@@ -127,10 +145,23 @@ def segment_image(image: str, content: bytes, segmenter: Segmenter, host: str, t
         height, width = seen.height or 0, seen.width or 0
         found = segmenter.task.postprocess(outputs, segmenter.priors, height, width, segmenter.options)
         tally.postprocess_seconds += time.perf_counter() - start
+        if segmenter.verified_size is not None:
+            _compare(image, content, seen, outputs, segmenter, tally)
     except Exception as error:
         # Whatever it is, it concerns this image alone, and its row says so.
         return ImageRow(image, seen.width, seen.height, "failed", f"{step}: {type(error).__name__}: {error}", host)
     return ImageRow(image, seen.width, seen.height, images.OK, None, host, found)
+
+
+def _compare(
+    image: str, content: bytes, seen: images.Inspection, outputs: Mapping[str, Any], segmenter: Segmenter, tally: Tally
+) -> None:
+    """Holds the fingerprint that came with the outputs against the file's; the driver ends the job if one is wrong."""
+    size = segmenter.verified_size or 0
+    expected = fingerprint.of_file(content, seen, segmenter.task, size)
+    tally.verified += 1
+    if fingerprint.differs(bytes(outputs[fingerprint.OUTPUT].tobytes()), expected):
+        tally.wrong.append(image)
 
 
 def _inference(settings: ModelSettings, task: Task, host: str, tally: Tally) -> Callable[[Any], Mapping[str, Floats]]:
@@ -143,6 +174,8 @@ def _inference(settings: ModelSettings, task: Task, host: str, tally: Tally) -> 
             model = ov.Core().read_model(settings.path)
             if not takes_bytes(model):
                 model = embedded(model, task)
+            if settings.verified_size is not None:
+                model = fingerprint.added_to(model)
             loaded = time.perf_counter()
             compiled = ov.Core().compile_model(model, "CPU", settings.compile_settings())
         except RuntimeError as error:
@@ -150,16 +183,28 @@ def _inference(settings: ModelSettings, task: Task, host: str, tally: Tally) -> 
             reason = str(error).strip().splitlines()[-1]
             raise ValueError(f"model: {settings.uri}: OpenVINO cannot load it: {reason}") from None
         tally.load_seconds, tally.compile_seconds = loaded - start, time.perf_counter() - loaded
-        cap = os.environ.get("ONEDNN_MAX_CPU_ISA", "host")
-        tally.compiled.append(Compiled(host, precisions_of(execution_graph(compiled)), cap))
-        _compiled[settings] = _runner(compiled.create_infer_request(), task)
+        tally.compiled.append(compiled_of(host, execution_graph(compiled)))
+        tally.cpu.append(cpu_share_of(compiled, REQUESTS))
+        _compiled[settings] = _runner(compiled.create_infer_request(), settings.outputs(task))
     return _compiled[settings]
 
 
-def _runner(request: Any, task: Task) -> Callable[[Any], Mapping[str, Floats]]:
+def cpu_share_of(compiled: Any, requests: int) -> CpuShare:
+    """What this process has, and what the compiled model says that it uses."""
+    return CpuShare(
+        cores=cpu_share.cores(),
+        quota=cpu_share.quota(),
+        threads=int(compiled.get_property("INFERENCE_NUM_THREADS")),
+        streams=int(compiled.get_property("NUM_STREAMS")),
+        pinned=bool(compiled.get_property("ENABLE_CPU_PINNING")),
+        requests=requests,
+    )
+
+
+def _runner(request: Any, names: List[str]) -> Callable[[Any], Mapping[str, Floats]]:
     def infer(pixels: Any) -> Mapping[str, Floats]:
         results = request.infer([pixels[None]], share_inputs=True)
-        return {name: results[name] for name in task.output_names}
+        return {name: results[name] for name in names}
 
     return infer
 

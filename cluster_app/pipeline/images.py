@@ -12,8 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-# A larger image is not decoded: its pixels, as bytes and then as floats, would need gigabytes.
-MAX_MEGAPIXELS = 100
+from cluster_app.contract.memory import MAX_MEGAPIXELS
 
 OK, CORRUPT, UNSUPPORTED = "ok", "corrupt", "unsupported"
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Sequence
 
+from cluster_app.contract.memory import MAX_FILE_MB
 from cluster_app.pipeline import images
 from cluster_app.pipeline.paths import escape_glob, hidden, relative, relative_origin
 
-# A larger file is not read: an image under the limit of pixels needs no such size, and every node that reads a file
-# holds it whole, more than once.
-MAX_FILE_BYTES = 100_000_000
+MAX_FILE_BYTES = MAX_FILE_MB * 1_000_000
 
 
 @dataclass(frozen=True)

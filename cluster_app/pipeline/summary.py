@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, List, Mapping, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from cluster_app.contract.job import Job
+from cluster_app.contract.memory import SETTING
 from cluster_app.contract.result import (
     Arithmetic,
     Counts,
     ExecutorShare,
     JobResult,
+    MemoryEstimate,
     Partitions,
     Phase,
     SliceCounts,
@@ -21,6 +24,7 @@ from cluster_app.contract.rows import STATUSES
 from cluster_app.pipeline.engine import Outcome
 from cluster_app.pipeline.phases import Phases
 from cluster_app.pipeline.slices import Slice
+from cluster_app.pipeline.spark_phases import by_phase, ran
 
 # Messages of failed images that go into the result; the rows hold all of them.
 _MAX_ERRORS = 20
@@ -104,7 +108,17 @@ def result(
         workers=outcome.workers,
         settings=outcome.settings,
         slices=SliceCounts(total=total, resumed=total - left),
+        spark=by_phase(ran(spark, task_by_task=job.engine == "bigdl")),
+        preprocessed=outcome.preprocessed,
+        verified=outcome.verified,
+        estimate=_estimate(spark),
     )
+
+
+def _estimate(spark: Any) -> Optional[MemoryEstimate]:
+    """The estimate that was made before the job was submitted, where one was."""
+    said = spark.conf.get(SETTING, None)
+    return MemoryEstimate(**json.loads(said)) if said else None
 
 
 def _versions(spark: Any) -> Dict[str, str]:

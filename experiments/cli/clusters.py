@@ -13,6 +13,7 @@ from experiments.cluster import lifecycle, state
 from experiments.errors import UserError
 from experiments.host.engine import Container, Engine
 from experiments.host.paths import RESULTS
+from experiments.matrix.preset import shipped_presets
 from experiments.render import compose_document, container_name, to_yaml
 from experiments.topology import load_topology, shipped_topologies
 from experiments.types import ClusterSpec
@@ -74,10 +75,11 @@ def status(cluster: Annotated[str | None, typer.Argument(help="One cluster only.
 
 
 def list_(json: Json = False) -> None:
-    """Clusters that are up, topologies and runs."""
+    """Clusters that are up, topologies, presets and runs."""
     up_now = Engine().clusters()
-    runs = sorted(path.parent.name for path in RESULTS.glob("*/summary.json"))
-    listed = {"up": up_now, "topologies": list(shipped_topologies()), "presets": [], "runs": runs}
+    # A run that was interrupted has its preset and no summary yet; the demo has a summary and no preset.
+    runs = sorted({path.parent.name for name in ("preset.toml", "summary.json") for path in RESULTS.glob(f"*/{name}")})
+    listed = {"up": up_now, "topologies": list(shipped_topologies()), "presets": list(shipped_presets()), "runs": runs}
     if json:
         as_json(listed)
     else:

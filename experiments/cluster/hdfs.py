@@ -32,6 +32,10 @@ class Hdfs:
     def exists(self, path: str) -> bool:
         return self._call("GET", path, "GETFILESTATUS", allowed=(404,)).status_code == 200
 
+    def count(self, path: str) -> int:
+        """Files at any depth of a folder."""
+        return int(self._call("GET", path, "GETCONTENTSUMMARY").json()["ContentSummary"]["fileCount"])
+
     def mkdirs(self, path: str) -> None:
         self._call("PUT", path, "MKDIRS")
 

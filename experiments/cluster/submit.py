@@ -7,12 +7,14 @@ import json
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cluster_app.contract.checks import ContractError
 from cluster_app.contract.job import Job
+from cluster_app.contract.memory import SETTING
 from cluster_app.contract.result import JobResult, parse_result
 from experiments.cluster import spark, staging
 from experiments.cluster.interrupts import uninterrupted
@@ -20,12 +22,15 @@ from experiments.errors import ClusterbedError, RunFailed, UserError
 from experiments.fit import check_threads
 from experiments.host.engine import Engine
 from experiments.host.paths import ENVIRONMENT, ROOT
+from experiments.memory.check import Plan, beyond_estimate, plan
+from experiments.memory.facts import facts
 from experiments.render import container_name
 from experiments.types import ClusterSpec
 
 TIMEOUT = 3600.0
 # How long the driver waits for its executors: shipping the packed environment under a quota takes minutes.
 EXECUTORS_TIMEOUT = 900
+NO_CONF: Mapping[str, str] = MappingProxyType({})
 _JOBS = "/srv/data/jobs"
 _PARTS = ("__init__.py", "contract", "tasks", "pipeline")
 
@@ -43,16 +48,27 @@ class Submitted:
 
 
 def submit(
-    spec: ClusterSpec, job: Job, evidence: Path, say: Callable[[str], None], *, timeout: float = TIMEOUT
+    spec: ClusterSpec,
+    job: Job,
+    evidence: Path,
+    say: Callable[[str], None],
+    *,
+    timeout: float = TIMEOUT,
+    conf: Mapping[str, str] = NO_CONF,
+    check_memory: bool = True,
 ) -> Submitted:
     """Submits a job and waits for its end; `evidence` gets the driver's log and Spark's event log.
 
+    conf: Spark's settings that are to differ from the project's own. check_memory: whether a job that may not fit its
+    executors is refused, and their memory shared out as it needs it; only an experiment on memory says no.
     On Ctrl-C or a time-out the job is ended and its half-written output is removed, unless the job says "resume".
-    Raises UserError for a job that the cluster cannot read or run, RunFailed with the driver's own message for one
-    that failed.
+    Raises UserError for a job that the cluster cannot read, run or hold, RunFailed with the driver's own message for
+    one that failed.
     """
     check_threads(spec, job.threads_per_task)
     staging.check_readable(spec, job)
+    planned = _planned(spec, job, conf) if check_memory else None
+    conf = {**(_memory(spec, planned) if planned else {}), **conf}
     engine, container = Engine(), container_name(spec.name, spec.driver.name)
     shipped = staging.ship_environment(engine, spec, ENVIRONMENT, say) if spec.manager == "yarn" else None
     identity = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
@@ -68,7 +84,7 @@ def submit(
     try:
         status, tail = engine.exec_streamed(
             container,
-            ["timeout", "-k", "10", str(int(timeout)), *_command(spec, job, folder)],
+            ["timeout", "-k", "10", str(int(timeout)), *_command(spec, job, folder, conf)],
             folder=folder,
             environment={"HOME": "/home/cluster"},
             log=log,
@@ -82,8 +98,22 @@ def submit(
     seconds = time.monotonic() - begin
     if status != 0:
         _remove_partial(engine, spec, job, say)
+    # Before anything is raised: what a job that failed did is in its events.
+    events = _bring_events(engine, container, before, evidence)
     result = _result(status, tail, log, timeout, seconds)
-    return Submitted(job, result, seconds, shipped, _bring_events(engine, container, before, evidence), log)
+    for message in beyond_estimate(result):
+        say(message)
+    return Submitted(job, result, seconds, shipped, events, log)
+
+
+def _planned(spec: ClusterSpec, job: Job, conf: Mapping[str, str]) -> Plan | None:
+    """How the executors' memory is used; None where the input is not there, which the job then says."""
+    known = facts(spec, job)
+    return plan(spec, job, known, conf) if known else None
+
+
+def _memory(spec: ClusterSpec, planned: Plan) -> dict[str, str]:
+    return {**planned.conf(spec), SETTING: json.dumps(asdict(planned.estimate))}
 
 
 def _remove_partial(engine: Engine, spec: ClusterSpec, job: Job, say: Callable[[str], None]) -> None:
@@ -111,8 +141,9 @@ def _main() -> bytes:
     return (ROOT / "cluster_app" / "pipeline" / "main.py").read_bytes()
 
 
-def _command(spec: ClusterSpec, job: Job, folder: str) -> list[str]:
+def _command(spec: ClusterSpec, job: Job, folder: str, own: Mapping[str, str]) -> list[str]:
     conf = spark.resources(spec) | spark.waiting(EXECUTORS_TIMEOUT) | spark.bigdl(spec, job.threads_per_task)
+    conf |= own
     options = (*spark.bigdl_properties(), "--name", "clusterbed", "--py-files", f"{folder}/cluster_app.zip")
     return spark.arguments(spec, conf, f"{folder}/main.py", f"{folder}/job.json", options=options)
 

@@ -36,7 +36,7 @@ IMAGES = (
     Image("builder", suite="bookworm"),
 )
 # Built only for what needs them.
-OPTIONAL = (Image("openvino-2021", parents=("builder", "python")),)
+OPTIONAL = (Image("openvino-2021", parents=("builder", "python")), Image("peers", parents=("spark",)))
 
 
 def tag(name: str, stack: str = STACK) -> str:

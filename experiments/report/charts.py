@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from experiments.report import drawing
+from experiments.report import drawing, facts
 from experiments.report.drawing import Block, Segment
-from experiments.report.facts import STAGES, per_image
+from experiments.report.facts import STAGES, STAGES_OF, per_image
 from experiments.report.records import Record, Task
 from experiments.report.text import count_text, measured_text, number_text, percent_text, seconds_text
 
@@ -20,8 +20,8 @@ _TURN = (
     ("canary", "canary job"),
     ("limit", "quotas applied"),
     ("ship", "packed environment shipped"),
-    ("outside", "job: outside the four stages"),
-    ("stages", "job: the four stages"),
+    ("outside", "job: outside its stages"),
+    ("stages", "job: its stages"),
     ("down", "taken down"),
 )
 
@@ -46,7 +46,7 @@ def stages(records: Sequence[Record]) -> Chart | None:
     """Seconds per image by stage, a bar for each cluster; None if no cluster has an image that is ok."""
     bars = []
     for record in records:
-        shares = [(stage, per_image(record, stage)) for stage in STAGES]
+        shares = [(stage, per_image(record, stage)) for stage in STAGES_OF[record.result.engine]]
         segments = [_stage_segment(record, stage, seconds) for stage, seconds in shares if seconds is not None]
         if segments:
             bars.append((record, segments))
@@ -57,7 +57,7 @@ def stages(records: Sequence[Record]) -> Chart | None:
         Row(record.cluster, drawing.stacked_bar(segments, scale), f"{seconds_text(_sum(segments))} per image")
         for record, segments in bars
     )
-    return Chart(rows, drawing.axis(scale, "s"), tuple((stage, stage) for stage in STAGES))
+    return Chart(rows, drawing.axis(scale, "s"), tuple((stage, stage) for stage in facts.stages(records)))
 
 
 def turns(records: Sequence[Record]) -> Chart:
@@ -125,14 +125,14 @@ def _stage_segment(record: Record, stage: str, seconds: float) -> Segment:
 
 
 def _turn_segments(record: Record) -> list[Segment]:
-    up, four = record.up, sum(record.seconds(stage) for stage in STAGES)
+    up, staged = record.up, sum(record.seconds(stage) for stage in STAGES_OF[record.result.engine])
     lengths = (
         up.registered_seconds,
         up.canary_seconds - up.registered_seconds,
         up.ready_seconds - up.canary_seconds,
         record.ship_environment_seconds or 0.0,
-        record.submit_seconds - four,
-        four,
+        record.submit_seconds - staged,
+        staged,
         record.down_seconds,
     )
     return [

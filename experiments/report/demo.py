@@ -50,7 +50,7 @@ def _content(demo: Demo) -> Mapping[str, Any]:
         "stage_chart": charts.stages(records),
         "turn_chart": charts.turns(records),
         "phase_rows": facts.phase_table(records),
-        "stages": facts.STAGES,
+        "stages": facts.stages(records),
         "task_charts": [charts.tasks(record) for record in records],
         "failures": [charts.failures(record) for record in records],
         "share_charts": [charts.shares(record) for record in records],

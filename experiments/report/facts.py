@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cluster_app.contract.result import PHASES
+from cluster_app.contract.result import FUSED_PHASES, PHASES, PHASES_OF
 from cluster_app.contract.rows import STATUSES
 from experiments.known_objects import FOUND_SCORE
 from experiments.report.records import Record, Summary
@@ -19,9 +19,12 @@ from experiments.report.text import (
     seconds_text,
 )
 
-STAGES = ("read", "preprocess", "predict", "postprocess")
-PARTS = tuple(phase for phase in PHASES if phase != "total")
+# The phases in which images are worked on, by engine.
+STAGES_OF = {"bigdl": ("read", "preprocess", "predict", "postprocess"), "fused": ("segment",)}
+STAGES = (*STAGES_OF["bigdl"], *STAGES_OF["fused"])
 
+# What the engines have in common comes before and after what is their own.
+_IN_ORDER = (*PHASES[:-2], *(phase for phase in FUSED_PHASES if phase not in PHASES), *PHASES[-2:])
 _NOTHING = "\N{EN DASH}"
 _NOT_RECORDED = "not recorded"
 _NOT_COMPARED = "The clusters' detections were not compared."
@@ -84,6 +87,11 @@ def per_image(record: Record, phase: str) -> float | None:
     return record.seconds(phase) / ok if ok else None
 
 
+def stages(records: Sequence[Record]) -> tuple[str, ...]:
+    """The stages that any of these jobs has, in the order they happen."""
+    return tuple(stage for stage in STAGES if any(stage in STAGES_OF[record.result.engine] for record in records))
+
+
 def answer(summary: Summary, records: Sequence[Record]) -> list[str]:
     """The result in sentences: what became of the files, and where the time went."""
     names = [record.cluster for record in records]
@@ -116,11 +124,17 @@ def scenes(records: Sequence[Record]) -> list[str]:
 
 
 def phase_table(records: Sequence[Record]) -> list[PhaseRow]:
-    """All phases, and at the end the whole job."""
-    return [
-        PhaseRow(phase, tuple((fixed_text(record.seconds(phase), 1), _each(record, phase)) for record in records))
-        for phase in (*PARTS, "total")
-    ]
+    """All phases that any of these jobs has, and at the end the whole job."""
+    engines = {record.result.engine for record in records}
+    named = [phase for phase in _IN_ORDER if any(phase in PHASES_OF[engine] for engine in engines)]
+    return [PhaseRow(phase, tuple(_cell(record, phase) for record in records)) for phase in named]
+
+
+def _cell(record: Record, phase: str) -> tuple[str, str]:
+    """Seconds in all and per image; dashes where the job's engine has no such phase."""
+    if phase not in PHASES_OF[record.result.engine]:
+        return _NOTHING, _NOTHING
+    return fixed_text(record.seconds(phase), 1), _each(record, phase)
 
 
 def not_ok(records: Sequence[Record]) -> list[NotOk]:
@@ -230,7 +244,7 @@ def _outcome(record: Record) -> str:
 
 def _largest(record: Record) -> str:
     total = record.seconds("total")
-    phase = max(PARTS, key=record.seconds)
+    phase = max((one for one in PHASES_OF[record.result.engine] if one != "total"), key=record.seconds)
     share = percent_text(record.seconds(phase) / total) if total else "all"
     return f"{phase} on {record.cluster} ({share} of {seconds_text(total)})"
 

@@ -2,6 +2,7 @@
 
 FAULT: "crash", the Python worker dies; "kill", its executor is killed; "slow", the task hangs until another copy of it
 has won. Each strikes first attempts of some partitions only, and leaves a file .FAULT-struck beside the output.
+"swap": the first two images by name come back from predict with each other's results.
 """
 
 from __future__ import annotations
@@ -41,6 +42,22 @@ def slow() -> None:
 FAULTS: dict[str, Callable[[], None]] = {"crash": crash, "kill": kill, "slow": slow}
 
 
+def swap() -> None:
+    from pyspark.sql import functions as F
+
+    from cluster_app.pipeline import bigdl_engine
+
+    plain = bigdl_engine._predict
+
+    def swapped(job: Any, estimator: Any, tensors: Any) -> Any:
+        predictions, name = plain(job, estimator, tensors), F.col("name")
+        first, second = (row.name for row in tensors.select("name").orderBy("name").limit(2).collect())
+        names = F.when(name == first, second).when(name == second, first).otherwise(name)
+        return predictions.withColumn("name", names)
+
+    bigdl_engine._predict = swapped
+
+
 class FaultyTask(YolactTask):
     def __init__(self, fault: Callable[[], None], struck: str) -> None:
         super().__init__()
@@ -60,6 +77,9 @@ if __name__ == "__main__":
     with open(sys.argv[1]) as job_file:
         job = parse_job(job_file.read(), sys.argv[1])
     folder, name = os.path.dirname(local_path(job.output)), sys.argv[2]
-    result = run(job, time.perf_counter(), lambda _: FaultyTask(FAULTS[name], f"{folder}/.{name}-struck"))
+    if name == "swap":
+        swap()
+    task = YolactTask() if name == "swap" else FaultyTask(FAULTS[name], f"{folder}/.{name}-struck")
+    result = run(job, time.perf_counter(), lambda _: task)
     print("job-result: " + json.dumps(json.loads(result.to_json())), flush=True)
     os._exit(0)

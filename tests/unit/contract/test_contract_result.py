@@ -14,8 +14,10 @@ from cluster_app.contract.result import (
     PHASES,
     Arithmetic,
     Counts,
+    CpuShare,
     EngineSettings,
     ExecutorShare,
+    MemoryEstimate,
     Partitions,
     Phase,
     SliceCounts,
@@ -35,12 +37,13 @@ RESULT = JobResult(
     versions={"openvino": "2023.3.0"},
     deviations=("a Reshape follows the identity model",),
     errors=(),
-    workers=(WorkerShare("worker-1", 2, 1, 2, *[0.5] * 8),),
+    workers=(WorkerShare("worker-1", 2, 1, 2, *[0.5] * 8, cpu=CpuShare(2, 0.5, 1, 1, False, 1)),),
     settings=EngineSettings(threads=1, streams=1, slice_images=64, images_per_task=None, slices_in_flight=1),
     slices=SliceCounts(total=1, resumed=0),
+    estimate=MemoryEstimate(heap_mb=650, beside_mb=350, process_mb=1400, others_mb=0, tasks=1),
 )
 # A result may do without them, as those of earlier versions do.
-OPTIONAL = ("workers", "settings", "slices")
+OPTIONAL = ("workers", "settings", "slices", "spark", "preprocessed", "verified", "estimate")
 
 REFUSED = {
     "unknown key": (("colour",), "red", 'colour = "red": unknown key; allowed: engine, timing, phases'),

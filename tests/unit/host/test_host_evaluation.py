@@ -163,7 +163,7 @@ def test_table_1_is_measured_bare_and_limited(tmp_path: Path, docker: Callable[[
 
 def test_the_optional_image_is_built_only_when_asked_for() -> None:
     assert evaluation.TABLE_1_IMAGE not in {image.name for image in images.IMAGES}
-    (optional,) = images.OPTIONAL
+    (optional,) = (image for image in images.OPTIONAL if image.name == evaluation.TABLE_1_IMAGE)
     prints = images.fingerprints((*images.IMAGES, optional))
     assert set(prints) - set(images.fingerprints()) == {evaluation.TABLE_1_IMAGE}
     assert set(optional.parents) < set(prints)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -12,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cluster_app.pipeline import images
+from cluster_app.pipeline import cpu_share, fingerprint, fused_worker, images
 from cluster_app.pipeline.decoding import decode, decode_for_network, reduction
-from cluster_app.pipeline.fused_worker import ModelSettings, Segmenter, segment_image
+from cluster_app.pipeline.fused_worker import ModelSettings, Segmenter, segment, segment_image
 from cluster_app.pipeline.rows import ImageRow
 from cluster_app.pipeline.worker_report import Tally
 from cluster_app.tasks import Detection, PostprocessOptions
@@ -124,7 +126,9 @@ def test_a_reduced_image_keeps_the_size_of_its_row(kind: str) -> None:
     assert row.detections[0].segmentation["size"] == [4000, 5000]
 
 
-def test_the_model_is_told_everything() -> None:
+def test_the_model_is_told_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu_share, "cores", lambda: 8)
+    monkeypatch.setattr(cpu_share, "quota", lambda: None)
     settings = ModelSettings("file:/srv/in/model/fp32.xml", "bf16", 3)
     assert settings.path == "/srv/in/model/fp32.xml"
     assert json.loads(json.dumps(settings.compile_settings())) == {
@@ -133,3 +137,48 @@ def test_the_model_is_told_everything() -> None:
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
     }
+
+
+def test_a_task_holds_one_file_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows leave as files come: a task that collected them would hold all of its input."""
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))
+    monkeypatch.setattr(fused_worker, "_inference", lambda *_: mean)
+    monkeypatch.setattr(fused_worker, "pack", lambda row: row.image.encode())
+    content, taken, said = encoded(Image.new("RGB", (7, 5), (90, 90, 90))), [0], []
+
+    def files() -> Iterator[Any]:
+        for number in range(500):
+            taken[0] = number + 1
+            yield {"path": [f"file:/in/{number}.png"], "content": [content]}
+
+    settings = ModelSettings("file:/srv/in/model/fp32.xml", "f32", 1)
+    inputs = (settings, Finder(), np.zeros((0, 4), np.float32), PostprocessOptions(), said.append)
+    rows = segment(files(), "file:/in", *inputs)
+    for number in range(500):
+        assert next(rows)["image"] == [f"{number}.png"]
+        assert taken[0] == number + 1
+    assert list(rows) == []
+    (tally,) = said[0].values()
+    assert tally.images == 500
+
+
+@pytest.mark.parametrize(("side", "status"), [(10_000, "ok"), (10_001, "unsupported")])
+def test_the_largest_image_that_is_accepted(side: int, status: str) -> None:
+    """100 megapixels, by what the file says of itself; a larger one is not decoded."""
+    blank = cv2.imencode(".png", np.zeros((side, 10_000), np.uint8))[1].tobytes()
+    row, _ = row_of(blank, infer=mean if status == "ok" else None)
+    assert (row.status, row.width, row.height) == (status, 10_000, side)
+    assert row.error is None or "100 megapixels; at most 100 are supported" in row.error
+
+
+@pytest.mark.parametrize("shift", [0, 40])
+def test_a_row_whose_network_saw_another_input_is_reported(shift: int) -> None:
+    def infer(pixels: Any) -> Mapping[str, Any]:
+        seen = np.clip(pixels.astype(np.int16) + shift, 0, 255).astype(np.uint8)
+        return {**mean(pixels), fingerprint.OUTPUT: fingerprint.of_tensor(Finder().preprocess(seen, 64))}
+
+    tally = Tally()
+    segmenter = Segmenter(Finder(), np.zeros((0, 4), np.float32), PostprocessOptions(), infer, 64)
+    row = segment_image("a.png", encoded(Image.new("RGB", (70, 50), (90, 90, 90))), segmenter, HOST, tally)
+    assert row.status == "ok"
+    assert (tally.verified, tally.wrong) == (1, ["a.png"] if shift else [])

@@ -9,7 +9,7 @@ import numpy
 import pytest
 
 from cluster_app.contract.job import Job
-from cluster_app.pipeline.arithmetic import Compiled, precisions_of, storage_of, verified
+from cluster_app.pipeline.arithmetic import Compiled, compiled_of, precisions_of, storage_of, verified
 from cluster_app.pipeline.bigdl_engine import _nested, estimator_config
 from cluster_app.pipeline.bigdl_reading import three_channels
 from cluster_app.pipeline.phases import Phases
@@ -107,6 +107,31 @@ def test_one_host_with_another_arithmetic_is_named() -> None:
     hosts = [Compiled("worker-1", ("bf16",), "host"), Compiled("worker-2", ("f32",), "AVX2")]
     with pytest.raises(ArithmeticError, match=r"bf16 was asked for, worker-2 compiled f32 \(instruction set: AVX2\)"):
         verified(replace(JOB, precision="bf16"), hosts)
+
+
+@pytest.mark.parametrize(("precision", "others"), [("f32", ("f32",)), ("bf16", ("bf16", "f32")), ("bf16", ("bf16",))])
+def test_where_all_is_quantised_the_layers_between_count(precision: str, others: tuple[str, ...]) -> None:
+    job = replace(JOB, precision=precision)
+    assert verified(job, [Compiled("worker-1", ("int8",), "host", others)]) == precision
+
+
+@pytest.mark.parametrize(("precision", "others"), [("f32", ("bf16", "f32")), ("f32", ()), ("bf16", ("f32",))])
+def test_layers_between_that_compute_otherwise_are_refused(precision: str, others: tuple[str, ...]) -> None:
+    with pytest.raises(ArithmeticError, match=f"{precision} was asked for, worker-1 compiled int8"):
+        verified(replace(JOB, precision=precision), [Compiled("worker-1", ("int8",), "host", others)])
+
+
+def test_a_layer_between_in_bf16_is_not_f32() -> None:
+    with pytest.raises(ArithmeticError, match="compiled f32, and between them bf16, f32"):
+        verified(JOB, [Compiled("worker-1", ("f32",), "host", ("bf16", "f32"))])
+
+
+def test_what_a_graph_says_of_the_layers_between() -> None:
+    text = graph(
+        ("Convolution", "U8"), ("Softmax", "FP32"), ("Interpolate", "BF16"), ("Reorder", "FP16"), ("Eltwise", "I32")
+    )
+    found = compiled_of("worker-1", text)
+    assert (found.precisions, found.others) == (("int8",), ("bf16", "f32"))
 
 
 def test_two_arithmetics_in_one_model_are_refused() -> None:

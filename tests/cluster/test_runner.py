@@ -1,0 +1,106 @@
+"""One real matrix of two cells, and Ctrl-C on it: nothing left running, no record lost, the same cells after all."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from experiments.host.engine import Engine
+from experiments.host.models import DEMO_SIZE, Model
+from experiments.host.paths import RESULTS, ROOT
+from experiments.store.records import RECORDS, load
+
+SETTINGS = ("model=r50", f"image_size={DEMO_SIZE}", "repeats=1", "axes.images=[4,8]")
+TIMEOUT = 420
+
+
+@pytest.fixture
+def identity() -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    yield name
+    shutil.rmtree(RESULTS / name, ignore_errors=True)
+
+
+def command(identity: str, *words: str) -> list[str]:
+    changes = [word for setting in SETTINGS for word in ("--set", setting)]
+    return [sys.executable, "-m", "experiments.cli.app", "run", "smoke", "--run-id", identity, *changes, *words]
+
+
+def left(identity: str) -> list[str]:
+    """Containers and networks of the run's clusters."""
+    planned = {path.stem for path in (RESULTS / identity / "topologies").glob("*.toml")}
+    engine = Engine()
+    networks = [name for name in engine.networks() if name.removeprefix("clusterbed-") in planned]
+    return [one.name for one in engine.containers() if one.cluster in planned] + networks
+
+
+def test_two_cells_are_measured_with_all_their_evidence(identity: str, model: Model) -> None:
+    assert model.size == DEMO_SIZE
+    done = subprocess.run(command(identity), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("run: ok, 2 cells, 0 skipped, 2 measured, ")
+    folder = RESULTS / identity
+    records = load(folder / RECORDS).records
+    assert {one["cell"] for one in records} == {"images=4", "images=8"}
+    for one in records:
+        assert one["status"] == "measured", one["reasons"]
+        trial = one["trial"]
+        assert all(one["per_image"][key] > 0 for key in ("stage_3", "wall", "tasks", "worker_seconds"))
+        assert one["per_image"]["wall"] > one["per_image"]["stage_3"]
+        assert set(one["used"]) == {"master", "worker-1", "worker-2"}
+        assert all(used["cpu_s"] > 0 and used["memory_mb"] > 50 for used in one["used"].values())
+        assert one["sampler"]["share"] < 0.02
+        assert sum(host["images"] for host in one["hosts"].values()) == one["images"]
+        assert (folder / "samples" / f"{trial}.jsonl").read_text().count("\n") > 5
+        tasks = json.loads((folder / "tasks" / f"{trial}.json").read_text())["tasks"]
+        assert sum(task["bytes_read"] or 0 for task in tasks) > 1000
+        assert list((folder / "events" / trial).iterdir())
+        logs = {path.name for path in (folder / "logs" / trial).iterdir()}
+        assert logs >= {"master-driver.log", "master-spark-master.log", "worker-1-spark-worker.log"}
+        assert one["boot"]["quotas"]["worker-1"] == pytest.approx(one["core"], abs=1e-3)
+    (block,) = json.loads((folder / "environment.json").read_text())["blocks"]
+    assert block["images"]["spark"].startswith("sha256:")
+    visits = [json.loads(line) for line in (folder / "clusters.jsonl").read_text().splitlines()]
+    assert len(visits) == 1
+    assert visits[0]["tear_down_seconds"] > 0
+    assert left(identity) == []
+
+    again = subprocess.run(command(identity), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 2
+    assert "is there already; go on with --resume" in again.stderr
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ctrl_c_at_a_random_moment(identity: str, model: Model, seed: int) -> None:
+    assert model.size == DEMO_SIZE
+    process = subprocess.Popen(
+        command(identity), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    time.sleep(random.Random(seed).uniform(4, 75))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode in (0, 130), said
+    assert left(identity) == []
+    before = load(RESULTS / identity / RECORDS)
+    assert before.torn == ""
+    done = subprocess.run(command(identity, "--resume"), cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    records = load(RESULTS / identity / RECORDS).records
+    assert records[: len(before.records)] == before.records
+    last = max(one["block"] for one in records)
+    assert {one["cell"] for one in records if one["block"] == last and one["status"] == "measured"} == {
+        "images=4",
+        "images=8",
+    }
+    assert left(identity) == []
+    assert Path(RESULTS / identity / "summary.json").exists()

@@ -1,0 +1,87 @@
+"""What a trial on claim S3 says: who waited, and what the same nodes could have done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster_app.contract.result import WorkerShare
+from experiments.errors import RunFailed, UserError
+from experiments.eventlog import TaskRow
+from experiments.synchrony import __main__ as program
+from experiments.synchrony import trial
+from experiments.synchrony.trial import Trial, ideal_seconds
+
+
+def worker(
+    host: str, images: int, work: float, processes: int = 1, seconds: float = 99.0, compiling: float = 0.0
+) -> WorkerShare:
+    parts = [0.0, compiling, work / 4, work / 4, work / 4, work / 4]
+    return WorkerShare(host, processes, images, 1, seconds, *parts, 500.0)
+
+
+def test_the_ideal_has_every_host_at_work_all_the_time() -> None:
+    # 1 image a second, and half of that: 30 images together take 20 seconds, however they were shared out.
+    assert ideal_seconds((worker("fast", 10, 10.0), worker("slow", 20, 40.0))) == pytest.approx(20.0)
+    assert ideal_seconds((worker("fast", 20, 20.0), worker("slow", 10, 20.0))) == pytest.approx(20.0)
+
+
+def test_a_host_works_once_it_has_its_model() -> None:
+    # The slow host begins after 8 seconds: 8 images are done by then, and 22 take 22 / 1.5 seconds more.
+    shares = (worker("fast", 20, 20.0), worker("slow", 10, 20.0, compiling=8.0))
+    assert ideal_seconds(shares) == pytest.approx(8 + 22 / 1.5)
+
+
+def test_waiting_is_no_work_and_an_idle_host_has_no_rate() -> None:
+    shares = (worker("fast", 10, 10.0, seconds=50.0), worker("slow", 0, 0.0))
+    assert ideal_seconds(shares) == pytest.approx(10.0)
+
+
+def test_a_host_with_two_processes_works_twice_at_once() -> None:
+    assert ideal_seconds((worker("both", 10, 10.0, processes=2),)) == pytest.approx(5.0)
+
+
+def test_nobody_worked() -> None:
+    with pytest.raises(RunFailed, match="no worker said what it did"):
+        ideal_seconds((worker("fast", 0, 0.0),))
+
+
+def made(mode: str, seconds: float, failed: bool = False, repeat: int = 0) -> Trial:
+    return Trial(mode, failed, repeat, seconds, seconds + 30, {"a": 8, "b": 4}, {"a": 1.0}, int(failed), 12, 20.0)
+
+
+def test_the_table_has_a_row_a_mode_clean_and_failed_with_the_middle_repeat() -> None:
+    done = [made("static", seconds, repeat=number) for number, seconds in enumerate((40.0, 25.0, 50.0))]
+    done += [made("dynamic", 22.0), made("barrier", 60.0, failed=True)]
+    rows = program.rows(done)
+    assert [(row["mode"], row["failed"], row["seconds"]) for row in rows] == [
+        ("dynamic", False, 22.0),
+        ("static", False, 40.0),
+        ("barrier", True, 60.0),
+    ]
+    assert rows[1]["efficiency"] == 0.5
+
+
+def test_last_ends_count_from_the_first_launch() -> None:
+    tasks = [_task("a", 10.0, 12.0), _task("b", 10.5, 30.0), _task("a", 12.0, 14.0)]
+    assert trial._last_ends(tasks, 10.0) == {"a": 4.0, "b": 20.0}
+
+
+def _task(host: str, launch: float, finish: float) -> TaskRow:
+    texts = {"stage_name": "x", "phase": "segment", "host": host, "executor": "0"}
+    numbers = {"stage_id": 0, "stage_attempt": 0, "index": 0, "attempt": 0, "launch_s": launch, "finish_s": finish}
+    known = {**texts, **numbers, "run_s": None, "failed": False, "reason": None}
+    return TaskRow(**known, **{name: None for name in TaskRow.__dataclass_fields__ if name not in known})
+
+
+def test_the_modes_are_those_of_the_engine() -> None:
+    source = (Path(__file__).parents[3] / "cluster_app/pipeline/scheduling.py").read_text()
+    assert f'SETTING = "{trial.SETTING}"' in source
+    assert trial.MODES == ("dynamic", "static", "barrier")
+
+
+def test_a_topology_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="--topology = nowhere: there is no such topology"):
+        program._cluster("nowhere")
+    assert program._cluster("heterogeneous").name == program.CLUSTER

@@ -1,0 +1,58 @@
+"""The experiment's own arithmetic: what counts as a wrong row, and what it may be asked."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from experiments.wrong_rows import wrong_rows as script
+
+SIDE, SIZE = 4, 48
+
+
+def picture(number: int) -> list[float]:
+    plane = SIDE * SIDE
+    return [float(number % 256)] * plane + [float(number // 256)] * plane + [7.0] * plane
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: [one], lambda one: [[one]]])
+def test_a_result_is_its_rows_own_or_wrong(wrap: Any) -> None:
+    assert script.carries(wrap([3.0] * SIZE), 3, SIDE)
+    assert script.carries(wrap(picture(300)), 300, SIDE)
+    assert not script.carries(wrap([4.0] * SIZE), 3, SIDE)
+    assert not script.carries(wrap(picture(299)), 300, SIDE)
+    assert not script.carries(wrap([3.0] * (SIZE - 1) + [4.0]), 3, SIDE)
+    assert not script.carries(wrap([]), 3, SIDE)
+
+
+def test_wrong_rows_and_runs_that_fail_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes: list[Any] = [{"rows": 8, "wrong": 0}, {"rows": 8, "wrong": 3}, RuntimeError("x\nCaused by: it broke\n")]
+
+    def once(*_: Any) -> Any:
+        one = outcomes.pop(0)
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    monkeypatch.setattr(script, "wrong_rows", once)
+    spark = SimpleNamespace(catalog=SimpleNamespace(clearCache=lambda: None))
+    way = script.Way("made", "as made", lambda *_: None)
+    found = script.tried(spark, way, None, script.arguments(["--repeats", "3"]))
+    assert (found["runs"], found["rows"], found["wrong"], found["runs_with_wrong"]) == (3, 16, 3, 1)
+    assert (found["failed"], found["errors"]) == (1, ["Caused by: it broke"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--ways", "made,cached"], "--ways cached: unknown; allowed: made"),
+        (["--rows", "70000"], "--rows 70000: allowed"),
+    ],
+)
+def test_what_it_may_not_be_asked(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        script.arguments(given)
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
