@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CLUSTER ?= standalone
+PRESET ?= smoke
 CLUSTERBED := .venv/bin/clusterbed
 PYTHON := .venv/bin/python
 # What `make clean` and `make distclean` would remove, and what `make demo` needs to know of the machine it began on.
@@ -9,7 +10,7 @@ BARE := $(shell docker image inspect clusterbed/spark:paper >/dev/null 2>&1 && e
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  Variables: CLUSTER=$(CLUSTER) IMAGES=folder WEIGHTS=file.pth GROUP=model"
+	@echo "  Variables: CLUSTER=$(CLUSTER) PRESET=$(PRESET) IMAGES=folder WEIGHTS=file.pth GROUP=model"
 
 setup: ## Install and start what is missing: engine, plugins, .venv
 	@docker/host/engine.sh
@@ -68,7 +69,10 @@ distclean: clean ## The same, and the project's images, its build cache and .ven
 	@docker image ls -q 'clusterbed/*' 2>/dev/null | sort -u | xargs -r docker image rm -f >/dev/null
 	@rm -rf .venv .clusterbed
 
-matrix reproduce report soak: ## Not built yet
+matrix: images ## An experiment (PRESET=name, RUN=id, RESUME=1): the same as clusterbed run
+	@$(CLUSTERBED) run "$(PRESET)" $(if $(RUN),--run-id "$(RUN)") $(if $(RESUME),--resume)
+
+reproduce report soak: ## Not built yet
 	@echo "make $@: not built yet; see make help" >&2; exit 2
 
 .PHONY: help setup images demo model train netron bench cluster-up cluster-down cluster-status test test-unit lint \

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from experiments.bench import ablation, runner, store, table
-from experiments.bench.engines import ENGINES
+from experiments.bench.engines import ABLATION
 from experiments.bench.groups import GROUPS, chosen
 from experiments.bench.provenance import provenance, stale
 from experiments.bench.types import Bench, Figure, Group, Provenance
@@ -41,7 +41,7 @@ def bench(
     else:
         failures = [] if show else _measure(groups, now, fresh=fresh)
         latest = store.read_latest()
-        if not show and ENGINES in groups:
+        if not show and ABLATION in groups:
             ablation.write(latest)
         _print(groups, latest, now)
     if failures:

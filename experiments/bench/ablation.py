@@ -12,7 +12,7 @@ from experiments.host.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
 PREFIX = "engine_ablation_"
-BEGIN, END = "<!-- ablation: `make bench GROUP=engines` writes what follows -->", "<!-- end of the ablation -->"
+BEGIN, END = "<!-- ablation: `make bench GROUP=ablation` writes what follows -->", "<!-- end of the ablation -->"
 NOT_MEASURED = "Not measured yet."
 
 

@@ -112,11 +112,19 @@ def on_slots(tasks: Sequence[Mapping[str, Any]], count: int, images: int) -> lis
 
 
 def _bigdl(record: Record) -> Timed:
-    spent = phases(record)
+    said = [(str(name), float(seconds)) for name, seconds in record["phases"]]
+    commits = [number for number, (name, _) in enumerate(said) if name == "commit"]
+    slices = int(record["result"]["slices"]["total"])
+    # The last commit is the whole job's.
+    if slices < 2 or len(commits) != slices + 1:
+        raise RunFailed(
+            f"bigdl: {slices} slice(s), {len(commits)} commits: behind the first slice there is none to count"
+        )
+    warm = commits[0] + 1
     once = _one_compilation(record["result"])
-    seconds = sum(spent[stage] for stage in _BIGDL_STAGES) + spent["commit"] - once
-    start = spent["start"] + spent["inventory"] + once
-    return Timed(seconds, int(record["images"]), start, **_memory(record))
+    seconds = sum(spent for name, spent in said[warm:] if name in (*_BIGDL_STAGES, "commit")) - (slices - 1) * once
+    counted = int(record["images"]) - int(record["job"]["slice_images"])
+    return Timed(seconds, counted, sum(spent for _, spent in said[:warm]), **_memory(record))
 
 
 def _one_compilation(result: Mapping[str, Any]) -> float:

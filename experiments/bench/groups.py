@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from experiments.bench.engines import ENGINES
+from experiments.bench.engines import ABLATION, ENGINES
 from experiments.bench.model import MODEL
 from experiments.bench.types import Group
 from experiments.errors import UserError
 
-GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES)})
+GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES, ABLATION)})
 LATER = ("runner", "yarn", "faults", "beyond")
 ALL = "all"
 

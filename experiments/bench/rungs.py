@@ -11,6 +11,7 @@ from experiments.bench.engine_figures import DEFAULTS, FUSED, TUNED
 from experiments.engine_settings import EngineSetting, setting
 
 FP32, INT8 = "fp32", "int8"
+_SLICES = 2
 _ONE_THREAD: Mapping[str, Any] = {"threads_per_task": 1, "pin_threads": False}
 # Each with a setting, the weights, and keys of the job file that it changes in the setting.
 RUNGS: Sequence[tuple[Rung, str, str, Mapping[str, Any]]] = (
@@ -54,3 +55,12 @@ def changed(name: str, changes: Mapping[str, Any]) -> EngineSetting:
     return replace(
         one, job={**one.job, **changes}, spark=conf, executor_threads=one.executor_threads and threads is None
     )
+
+
+def in_slices(one: EngineSetting, images: int) -> EngineSetting:
+    """The setting with its input in two slices, for so many images: the first is the bigdl engine's start-up.
+
+    Numbers of partitions are shared out over the slices, so there are twice as many.
+    """
+    partitions = None if one.partitions_per_slot is None else _SLICES * one.partitions_per_slot
+    return replace(one, job={**one.job, "slice_images": images // _SLICES}, partitions_per_slot=partitions)

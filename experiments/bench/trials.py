@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 import uuid
@@ -28,6 +29,7 @@ from experiments.host.engine import Engine
 from experiments.peers.settings import settings as peer_settings
 from experiments.render import container_name
 
+_ENDED = re.compile(r"(?P<name>\w+) took (?P<seconds>[0-9.]+) s")
 # The phases in which a file becomes a row; start-up and the listing of the input come before.
 WORKING = ("read", "preprocess", "predict", "postprocess", "segment")
 
@@ -57,11 +59,11 @@ def engine_trial(
     wanted = replace(setting.applied(job, bed.spec), output=f"file:/srv/out/{uuid.uuid4().hex[:12]}")
     own = {**setting.spark, **(conf or {})}
     evidence = bed.scratch / wanted.output.rsplit("/", 1)[1]
-    quotas = _Quotas(bed, late=quotas_late)
+    watch = _Watch(bed, late=quotas_late)
     with memory_of(bed) as watched:
         began = time.time()
-        done = submit(bed.spec, wanted, evidence, quotas.watch, timeout=TIMEOUT, conf=own)
-    if quotas_late and not quotas.put:
+        done = submit(bed.spec, wanted, evidence, watch.hear, timeout=TIMEOUT, conf=own)
+    if quotas_late and not watch.put:
         raise RunFailed(f"{setting.name}: the job never said that its work began: no quota was put")
     bed.say(f"{setting.name}: {done.result.counts.images} images, submitted for {done.submit_seconds:.1f} s")
     _refuse_failures(setting.name, done.result.counts)
@@ -75,6 +77,7 @@ def engine_trial(
         "began": began,
         "wall_seconds": done.submit_seconds,
         "memory": watched,
+        "phases": watch.phases,
         "result": json.loads(done.result.to_json()),
         **_tasks(done.event_log),
     }
@@ -82,19 +85,26 @@ def engine_trial(
     return Trial(record, _rows(bed, wanted))
 
 
-class _Quotas:
-    """Puts a cluster's quotas in force when a job says that its work begins; until then they are lifted."""
+class _Watch:
+    """Hears a job's lines: keeps what they say of phases, and puts quotas in force when its work begins.
+
+    put: whether quotas are in force; with `late` they are lifted until then. phases: (name, seconds), in order.
+    """
 
     def __init__(self, bed: Bed, *, late: bool) -> None:
         self._bed, self.put = bed, not late
+        self.phases: list[tuple[str, float]] = []
         if late:
             bed.lift_quotas()
 
-    def watch(self, line: str) -> None:
-        """Takes the job's lines; a phase is announced by its name and three dots."""
+    def hear(self, line: str) -> None:
+        """A phase is announced by its name and three dots; at its end the seconds are said."""
         if not self.put and line.endswith(" ...") and line.split()[0] in WORKING:
             self._bed.put_quotas()
             self.put = True
+        ended = _ENDED.fullmatch(line)
+        if ended:
+            self.phases.append((ended["name"], float(ended["seconds"])))
 
 
 def _tasks(folder: Path) -> dict[str, Any]:

@@ -46,11 +46,19 @@ def fused(
 def bigdl(
     stages: tuple[float, float, float, float] = (1.0, 2.0, 6.0, 3.0), commit: float = 0.0, images: int = 20
 ) -> dict[str, Any]:
+    """Two slices of `images` each: the first takes twice as long, the second has these stages."""
     names = ("read", "preprocess", "predict", "postprocess")
-    phases = {"start": 7.0, "inventory": 3.0, **dict(zip(names, stages, strict=True)), "commit": commit, "total": 60.0}
+    own = list(zip(names, stages, strict=True))
+    said = [("start", 7.0), ("inventory", 3.0), ("predict", 0.1)]
+    said += [(name, 2 * seconds) for name, seconds in own] + [("commit", 2.0)]
+    said += [("inventory", 1.0), *own, ("commit", commit / 2), ("commit", commit / 2)]
+    summed: dict[str, float] = {}
+    for name, seconds in said:
+        summed[name] = summed.get(name, 0.0) + seconds
     return {
         "setting": "bigdl-tuned",
-        "images": images,
+        "images": 2 * images,
+        "job": {"slice_images": images},
         "slots": 2,
         "executors": 1,
         "began": 99.0,
@@ -58,9 +66,11 @@ def bigdl(
         "wall_seconds": 70.0,
         "tasks": [],
         "memory": MEMORY,
+        "phases": [list(one) for one in said],
         "result": {
             "engine": "bigdl",
-            "phases": [{"name": name, "seconds": seconds} for name, seconds in phases.items()],
+            "phases": [{"name": name, "seconds": seconds} for name, seconds in summed.items()],
+            "slices": {"total": 2, "resumed": 0},
             "executors": [{"host": "driver", "images": images}],
         },
     }

@@ -62,12 +62,23 @@ def test_the_fused_engine_counts_from_the_last_slots_first_task_to_the_commit() 
     assert found.worker_mb == 900
 
 
-def test_the_bigdl_engine_counts_its_stages_less_one_compilation() -> None:
+def test_the_bigdl_engine_counts_the_stages_behind_its_first_slice_less_one_compilation() -> None:
     record: dict[str, Any] = bigdl(stages=(1.0, 2.0, 6.0, 3.0), commit=0.5, images=20)
     assert timed(record).per_image == pytest.approx(12.5 / 20)
     record["result"]["workers"] = [{"compiles": 3, "compile_seconds": 6.5}, {"compiles": 1, "compile_seconds": 1.5}]
     assert timed(record).per_image == pytest.approx(10.5 / 20)
-    assert timed(record).start_seconds == pytest.approx(7 + 3 + 2)
+    assert timed(record).start_seconds == pytest.approx(7 + 3 + 0.1 + 24 + 2)
+
+
+def test_one_slice_is_all_start_up() -> None:
+    record: dict[str, Any] = bigdl()
+    record["result"]["slices"]["total"] = 1
+    with pytest.raises(RunFailed, match="behind the first slice there is none to count"):
+        timed(record)
+    record = bigdl()
+    record["phases"] = record["phases"][:-1]
+    with pytest.raises(RunFailed, match="2 slice"):
+        timed(record)
 
 
 def test_a_peer_counts_to_its_written_rows() -> None:
@@ -82,7 +93,9 @@ def test_bare_inference_is_its_own_time() -> None:
 
 
 def test_nodes_that_wait_lower_the_busy_share() -> None:
-    record = bigdl(stages=(0.0, 0.0, 10.0, 0.0), commit=0, images=20)
+    record = bigdl()
+    stages = {"read": 0.0, "preprocess": 0.0, "predict": 10.0, "postprocess": 0.0}
+    record["result"]["phases"] = [{"name": name, "seconds": seconds} for name, seconds in stages.items()]
     record["result"]["executors"] = [{"host": "a", "images": 10}, {"host": "b", "images": 10}]
     record["slots"] = 1
     record["tasks"] = [

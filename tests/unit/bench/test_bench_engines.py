@@ -13,7 +13,7 @@ from engine_records import HEAD, bare, bigdl, fused, peer, rounds
 from experiments.bench import cluster_figures, engines
 from experiments.bench import engine_figures as figures
 from experiments.bench.cluster_figures import Rung
-from experiments.bench.rungs import RUNGS, changed
+from experiments.bench.rungs import RUNGS, changed, in_slices
 from experiments.bench.store import Journal
 from experiments.bench.targets import TARGETS, verdict
 from experiments.bench.trials import Trial, best_way
@@ -52,7 +52,7 @@ def test_the_engines_figures_are_ratios_of_seconds_per_image() -> None:
     assert found["engine_fraction_of_ceiling_int8"].value == pytest.approx(0.25 / 0.27 * 0.9)
     assert found["engine_overhead_bigdl_over_fused"].value == pytest.approx(2.25 / 0.02, rel=0.01)
     assert "2 stream(s), not pinned" in found["engine_fraction_of_ceiling"].note
-    assert "images: fused 12, bigdl-tuned 20" in found["engine_fused_over_bigdl"].note
+    assert "images: fused 12, bigdl-tuned 40" in found["engine_fused_over_bigdl"].note
     for one in found.values():
         assert one.n == 5
         assert one.low is not None
@@ -240,6 +240,9 @@ def test_every_rung_is_a_setting_that_both_engines_take() -> None:
         applied = changed(name, changes).applied(job, spec)
         assert applied.engine == name.split("-")[0], rung
         assert all(getattr(applied, key) == value for key, value in changes.items()), rung
+        sliced = in_slices(changed(name, changes), 24).applied(job, spec)
+        assert sliced.slice_images == 12
+        assert sliced.read_partitions == (applied.read_partitions and 2 * applied.read_partitions)
     sides = [rung.side for rung, *_ in RUNGS]
     assert len({figures.side_name(side) for side in sides}) == len(sides)
     assert figures.side_name("bigdl, one thread a task") == "bigdl_one_thread_a_task"

@@ -21,14 +21,17 @@ def bench(*words: str) -> int:
 @pytest.mark.parametrize("name", LATER)
 def test_a_group_that_is_not_built_yet_is_refused_by_name(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench(name) == 2
-    assert capsys.readouterr().err == f"clusterbed: GROUP={name}: not built yet; there are: model, engines, all\n"
+    assert (
+        capsys.readouterr().err
+        == f"clusterbed: GROUP={name}: not built yet; there are: model, engines, ablation, all\n"
+    )
 
 
 def test_an_unknown_group_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench("modle") == 2
     said = capsys.readouterr().err
     assert said == (
-        "clusterbed: GROUP=modle: no such group; there are: model, engines, all; "
+        "clusterbed: GROUP=modle: no such group; there are: model, engines, ablation, all; "
         "to come: runner, yarn, faults, beyond\n"
     )
 

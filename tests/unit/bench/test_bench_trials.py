@@ -28,20 +28,35 @@ class Nodes:
 @pytest.mark.parametrize("phase", ["segment", "read", "predict"])
 def test_quotas_are_lifted_until_the_work_begins_and_put_once(phase: str) -> None:
     nodes: Any = Nodes()
-    quotas = trials._Quotas(nodes, late=True)
+    watch = trials._Watch(nodes, late=True)
     for line in ("start ...", "start took 3.0 s", "inventory ...", "progress 1 of 2 images ...", "readable"):
-        quotas.watch(line)
+        watch.hear(line)
     assert nodes.done == ["lifted"]
-    assert not quotas.put
+    assert not watch.put
     for line in (f"{phase} ...", f"{phase} took 1.0 s", "postprocess ..."):
-        quotas.watch(line)
+        watch.hear(line)
     assert nodes.done == ["lifted", "put"]
-    assert quotas.put
+    assert watch.put
+
+
+def test_phases_are_kept_in_order_as_often_as_they_come() -> None:
+    nodes: Any = Nodes()
+    watch = trials._Watch(nodes, late=False)
+    for line in (
+        "read ...",
+        "read took 1.5 s",
+        "progress 1 of 2 images",
+        "commit took 0.0 s",
+        "read took 2.0 s",
+        "it took 3 s",
+    ):
+        watch.hear(line)
+    assert watch.phases == [("read", 1.5), ("commit", 0.0), ("read", 2.0), ("it", 3.0)]
 
 
 def test_quotas_that_are_not_to_be_lifted_are_left_alone() -> None:
     nodes: Any = Nodes()
-    trials._Quotas(nodes, late=False).watch("segment ...")
+    trials._Watch(nodes, late=False).hear("segment ...")
     assert nodes.done == []
 
 
