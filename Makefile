@@ -34,7 +34,7 @@ train: images ## Train the model that ships; goes on where it was interrupted
 netron: images ## A model's graph in the browser (MODEL=file, PORT=number)
 	@$(PYTHON) -m experiments.cli.app netron $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
-bench: images ## The performance figures of a group (GROUP=model, or all)
+bench: images ## The performance figures of a group (GROUP=model, engines, ablation, or all)
 	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh)
 
 cluster-up: images ## Start a cluster (CLUSTER=name, or a path to a TOML of yours)
