@@ -44,7 +44,7 @@ def run(
     folder: Path = store.BENCH,
     gate: Gate = wait_for_quiet,
 ) -> Outcome:
-    """Measures what is not there yet, and merges the group's figures.
+    """Measures what is not there yet, and merges the group's figures, after each step: an interrupted run loses none.
 
     A step that fails does not stop the others. Raises UserError at once if latest.json is damaged.
     """
@@ -52,17 +52,18 @@ def run(
     session = store.session(group.name, now, fresh=fresh, bench=folder)
     bench.say(f"{group.name}: {len(group.steps)} steps, about {group.estimate / 60:.0f} minutes; {session.folder}")
     done: list[_Done] = []
+    figures: list[Figure] = []
     failures: list[str] = []
     for number, step in enumerate(group.steps, 1):
         place = f"{group.name} {number}/{len(group.steps)} {step.name}"
         try:
             head, *records = _records(step, session, bench, place, gate)
             done.append(_Done(step, head, step.figures(records)))
+            figures = _figures(group, session, done)
+            store.merge(figures, folder)
         except ClusterbedError as error:
             failures += [f"{place}: {message}" for message in error.messages]
             bench.say(f"{place}: failed")
-    figures = _figures(group, session, done)
-    store.merge(figures, folder)
     return Outcome(figures, failures)
 
 
