@@ -175,8 +175,6 @@ def test_a_swapped_row_ends_the_job(bed: Bed) -> None:
 
 def test_the_fused_engine_runs_int8(bed: Bed, tmp_path: Path) -> None:
     """Preprocessing inside; the plain INT8 model goes the same way once it is put in front."""
-    if not models.SHIPPED.is_file():
-        pytest.skip("this checkout has no trained model, which alone is quantised in a short time")
     model = models.trained(print)
     job = replace(bed.few, output="file:/srv/out/int8", verify=True, image_size=model.size)
     job = replace(job, input=source(bed).as_uri(), model=(model.folder / "int8-u8.xml").as_uri())
