@@ -25,6 +25,42 @@ from experiments.host import images, models
 from experiments.host.paths import ARTEFACTS
 from experiments.photographs import collect
 
+# What the figures can depend on: the job, its images, the clusters, the models, and how it is measured.
+CODE = (
+    "cluster_app/contract/",
+    "cluster_app/network/",
+    "cluster_app/pipeline/",
+    "cluster_app/tasks/",
+    "cluster_app/yardsticks/",
+    "docker/base/",
+    "docker/builder/",
+    "docker/peers/",
+    "docker/python/",
+    "docker/spark/",
+    "experiments/agreement.py",
+    "experiments/bench/bed.py",
+    "experiments/bench/cluster_figures.py",
+    "experiments/bench/containers.py",
+    "experiments/bench/engine",
+    "experiments/bench/gate.py",
+    "experiments/bench/programs.py",
+    "experiments/bench/rungs.py",
+    "experiments/bench/statistics.py",
+    "experiments/bench/trials.py",
+    "experiments/cluster/",
+    "experiments/engine_settings",
+    "experiments/eventlog.py",
+    "experiments/fit.py",
+    "experiments/host/",
+    "experiments/isa.py",
+    "experiments/memory/",
+    "experiments/peers/",
+    "experiments/photograph",
+    "experiments/profiles",
+    "experiments/render.py",
+    "experiments/topologies/",
+    "experiments/topology.py",
+)
 ROUNDS = 5
 # Sides of bigdl on several nodes are only reported.
 BIGDL_ROUNDS = 2
@@ -259,6 +295,7 @@ ENGINES = Group(
         Step("scaling", 480, _scaling, cluster_figures.scaling),
         Step("memory", 280, _memory, cluster_figures.memory_growth),
     ),
+    CODE,
 )
 # A group of its own: no target rests on it, and it would not fit into the hour.
-ABLATION = Group("ablation", (Step("ablation", 1260, _ablation, _ablation_figures),))
+ABLATION = Group("ablation", (Step("ablation", 1260, _ablation, _ablation_figures),), CODE)
