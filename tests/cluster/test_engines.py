@@ -17,6 +17,7 @@ from real_clusters import leftovers, shipped
 
 from cluster_app.contract.job import Job
 from cluster_app.contract.result import JobResult, parse_result
+from experiments import scenes
 from experiments.agreement import agreement
 from experiments.cluster import lifecycle, spark, staging, state
 from experiments.cluster.submit import application, submit
@@ -24,6 +25,7 @@ from experiments.errors import UserError
 from experiments.host import models
 from experiments.host.engine import Engine
 from experiments.host.models import Model
+from experiments.known_objects import count_found
 from experiments.render import container_name
 from experiments.types import ClusterSpec
 
@@ -173,15 +175,43 @@ def test_a_swapped_row_ends_the_job(bed: Bed) -> None:
     assert not (bed.out / "swapped").exists()
 
 
-def test_the_fused_engine_runs_int8(bed: Bed, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def known(bed: Bed, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
+    """Scenes whose objects are known, for the trained model, and the annotations."""
+    annotations = scenes.make(tmp_path_factory.mktemp("known") / "scenes", photographs, print)
+    folder = tmp_path_factory.mktemp("scenes")
+    scenes.place(annotations, folder)
+    return staging.stage(bed.spec, job_of(folder, models.trained(print)), print), annotations
+
+
+def test_engines_agree_on_every_object_of_the_trained_model(bed: Bed, known: tuple[Job, Path], tmp_path: Path) -> None:
+    few, annotations = known
+    found = {}
+    for engine in ENGINES:
+        job = replace(few, engine=engine, output=f"file:/srv/out/known-{engine}", verify=True)
+        submit(bed.spec, job, tmp_path / engine, print)
+        found[engine] = bed.rows(job)
+        counted = count_found(annotations, found[engine])
+        assert 0.5 * counted.objects < counted.found <= counted.objects
+        assert all(any(one["score"] > 0.3 for one in row["detections"]) for row in found[engine])
+    both = agreement("fused", *(found[engine] for engine in ENGINES))
+    assert both.images == scenes.COUNT
+    assert both.statuses == 0
+    # agreement() pairs detections whose scores differ by 1e-3 at most and whose masks overlap by 0.99 at least.
+    assert both.pairs == both.detections > 0
+
+
+def test_the_fused_engine_runs_int8(bed: Bed, known: tuple[Job, Path], tmp_path: Path) -> None:
     """Preprocessing inside; the plain INT8 model goes the same way once it is put in front."""
-    model = models.trained(print)
-    job = replace(bed.few, output="file:/srv/out/int8", verify=True, image_size=model.size)
-    job = replace(job, input=source(bed).as_uri(), model=(model.folder / "int8-u8.xml").as_uri())
-    job = staging.stage(bed.spec, replace(job, priors=(model.folder / "priors.npy").as_uri()), print)
+    few, annotations = known
+    model = (models.trained(print).folder / "int8-u8.xml").as_uri()
+    job = staging.stage(bed.spec, replace(job_of(source(bed), models.trained(print)), model=model), print)
+    job = replace(few, model=job.model, output="file:/srv/out/int8", verify=True)
     result = submit(bed.spec, job, tmp_path, print).result
     assert (result.arithmetic.precision_compiled, result.arithmetic.storage) == ("f32", "INT8")
-    assert result.verified == result.counts.ok > 0
+    assert result.verified == result.counts.ok == scenes.COUNT
+    counted = count_found(annotations, bed.rows(job))
+    assert counted.found > 0.5 * counted.objects
 
 
 @pytest.mark.parametrize("fault", FAULTS)
