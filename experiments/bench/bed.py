@@ -28,6 +28,8 @@ PREFIX = "bench-"
 # Docker's own 64 MB of shared memory are too few for a peer's object store.
 _SHARED_MEMORY = "1g"
 _START_TIMEOUT = 30.0
+# Of a node alone, in MB: BigDL's defaults hold several images of 550 pixels at once, more than `local` is made for.
+_NODE_MEMORY, _HEAP, _OVERHEAD = 10240, 4096, 4096
 # Photographs in the size of COCO's.
 PHOTOGRAPHS = ("china.jpg", "flower.jpg", "rocket.jpg", "motorcycle/engine.jpg")
 SMALL_PHOTOGRAPHS = ("coins-small.jpg",)
@@ -95,8 +97,8 @@ def cluster(topology: str, scratch: Path, say: Say) -> Iterator[Bed]:
 
 @contextmanager
 def node(image: str, scratch: Path, say: Say) -> Iterator[Bed]:
-    """The node of the topology `local`, from that image, with the topology's limits in force from its start."""
-    bed = Bed(replace(_spec("local"), name=f"{PREFIX}{image}"), scratch, say)
+    """The node of the topology `local`, from that image, its limits in force from the start, its memory larger."""
+    bed = Bed(_roomier(replace(_spec("local"), name=f"{PREFIX}{image}")), scratch, say)
     engine = Engine()
     images.require(engine, {images.tag(image)})
     lifecycle.down(bed.spec.name, lambda _: None)
@@ -111,6 +113,12 @@ def node(image: str, scratch: Path, say: Say) -> Iterator[Bed]:
 def _spec(topology: str) -> ClusterSpec:
     path = TOPOLOGIES / f"{topology}.toml"
     return parse_topology(read_toml(path), name=f"{PREFIX}{topology}", where=str(path), profiles=load_profiles())
+
+
+def _roomier(spec: ClusterSpec) -> ClusterSpec:
+    driver, executor = spec.driver, spec.executor
+    executor = replace(executor, memory_mb=_HEAP, overhead_mb=_OVERHEAD)
+    return replace(spec, nodes=(replace(driver, memory_mb=_NODE_MEMORY, executor=executor),))
 
 
 def _start_node(engine: Engine, bed: Bed, image: str) -> None:

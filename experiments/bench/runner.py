@@ -62,8 +62,10 @@ def run(
             figures = _figures(group, session, done)
             store.merge(figures, folder)
         except ClusterbedError as error:
-            failures += [f"{place}: {message}" for message in error.messages]
-            bench.say(f"{place}: failed")
+            why = [f"{place}: failed: {message}" for message in error.messages]
+            for line in why:
+                bench.say(line)
+            failures += why
     return Outcome(figures, failures)
 
 
