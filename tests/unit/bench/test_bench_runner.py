@@ -75,14 +75,14 @@ def test_a_step_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
 
     steps = (Step("a", 10, failing, lambda _: []), counting("b", []))
     outcome = run_all(Group("model", steps), tmp_path)
-    assert outcome.failures == ["model 1/2 a: the container ended with status 1"]
+    assert outcome.failures == ["model 1/2 a: failed: the container ended with status 1"]
     assert [one.name for one in outcome.figures] == ["b"]
     assert list(store.read_latest(tmp_path)) == ["b"]
 
 
 def test_a_step_without_records_is_no_measurement(tmp_path: Path) -> None:
     outcome = run_all(Group("model", (Step("a", 10, lambda _: [], lambda _: []),)), tmp_path)
-    assert outcome.failures == ["model 1/1 a: it left no record"]
+    assert outcome.failures == ["model 1/1 a: failed: it left no record"]
     assert not list(tmp_path.glob("raw/*/a.jsonl"))
 
 
