@@ -71,8 +71,8 @@ class Plan:
     """How many images a side takes. Each node does at least 20 of them; docs/benchmarks.md has the arithmetic."""
 
     bigdl: int = 24
-    fused: int = 40
-    int8: int = 80
+    fused: int = 60
+    int8: int = 160
     bare: int = 30
     peers: int = 30
     heterogeneous: int = 120
@@ -289,9 +289,9 @@ ENGINES = Group(
     "engines",
     (
         Step("calibration", 45, calibration, model_figures.calibration),
-        Step("engines", 1790, _engines, figures.engines),
+        Step("engines", 1560, _engines, figures.engines),
         Step("peers", 380, _peers, figures.peers),
-        Step("heterogeneous", 595, _heterogeneous, cluster_figures.heterogeneous),
+        Step("heterogeneous", 720, _heterogeneous, cluster_figures.heterogeneous),
         Step("scaling", 480, _scaling, cluster_figures.scaling),
         Step("memory", 280, _memory, cluster_figures.memory_growth),
     ),

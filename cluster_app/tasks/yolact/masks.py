@@ -8,7 +8,6 @@ prototypes' resolution are held together. `assemble`, `crop` and `to_original` a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -25,21 +24,16 @@ PADDING = 1.0  # pixels of the soft mask that a box grows by on each side, as pu
 
 def encode(
     proto: Floats, coefficients: Floats, boxes: Floats, height: int, width: int, threshold: float
-) -> Iterator[dict[str, Any]]:
-    """The masks (height, width) of n detections as COCO's compressed RLE, one after another.
+) -> list[dict[str, Any]]:
+    """The masks (height, width) of n detections as COCO's compressed RLE.
 
     proto (h, w, k), coefficients (n, k), boxes (n, 4) as fractions of the image. The same pixels as
-    `to_original(crop(assemble(...)))`.
+    `to_original(crop(assemble(...)))`, of which only those are computed that a box reaches.
     """
     logits = _logits(proto, coefficients)
     cells = _cells(boxes, logits.shape[1:])
-    for one, (left, top, right, bottom) in zip(logits, cells):
-        soft = np.zeros(one.T.shape, np.float32)
-        soft[left:right, top:bottom] = _sigmoid(one[top:bottom, left:right].T)
-        begin, end = _columns(left, right, len(soft), width)
-        inside = (_resized(soft, height, width, begin, end) > threshold).view(np.uint8)
-        runs = rle.padded(rle.run_lengths(inside.T), begin * height, (width - end) * height)
-        yield {"size": [height, width], "counts": rle.compress(runs)}
+    runs = [_runs(one, box, height, width, threshold) for one, box in zip(logits, cells)]
+    return [{"size": [height, width], "counts": counts} for counts in rle.compress_all(runs)]
 
 
 def assemble(proto: Floats, coefficients: Floats) -> Floats:
@@ -64,7 +58,8 @@ def to_original(mask: Floats, height: int, width: int, threshold: float) -> Byte
     Transposed before the resize: the result is then in the order in which RLE counts pixels, and
     encoding it needs no copy.
     """
-    return (_resized(mask.T, height, width, 0, width) > threshold).view(np.uint8).T
+    tall = _stretched(np.ascontiguousarray(mask.T), height, axis=1)
+    return (_stretched(tall, width, axis=0) > threshold).view(np.uint8).T
 
 
 def pixel_boxes(boxes: Floats, height: int, width: int) -> Pixels:
@@ -75,6 +70,25 @@ def pixel_boxes(boxes: Floats, height: int, width: int) -> Pixels:
     x1, x2 = _span(boxes[:, 0], boxes[:, 2], width, 0.0)
     y1, y2 = _span(boxes[:, 1], boxes[:, 3], height, 0.0)
     return np.stack([x1, y1, x2, y2], axis=1).astype(np.int64)
+
+
+def _runs(logits: Floats, box: list[int], height: int, width: int, threshold: float) -> rle.Counts:
+    """Run lengths of one mask (height, width), from its logits (h, w) and the cells that its box lets through."""
+    left, top, right, bottom = box
+    (first, last), (upper, lower) = (
+        _reach(left, right, logits.shape[1], width),
+        _reach(top, bottom, len(logits), height),
+    )
+    if first == last or upper == lower:
+        return np.array([height * width])
+    # Transposed, so that pixels lie in the order in which runs are counted. Along y only the box's columns are
+    # stretched, then along x only the rows that they reach.
+    narrow = np.zeros((right - left, len(logits)), np.float32)
+    narrow[:, top:bottom] = _sigmoid(logits[top:bottom, left:right].T)
+    tall = np.zeros((logits.shape[1], lower - upper), np.float32)
+    tall[left:right] = _stretched(narrow, height, axis=1)[:, upper:lower]
+    inside = _stretched(tall, width, axis=0)[first:last] > threshold
+    return rle.run_lengths_around(inside.view(np.uint8).T, (height, width), (upper, first))
 
 
 def _logits(proto: Floats, coefficients: Floats) -> Floats:
@@ -100,24 +114,20 @@ def _cells(boxes: Floats, shape: tuple[int, ...]) -> list[list[int]]:
     return inside
 
 
-def _columns(left: int, right: int, cells: int, width: int) -> tuple[int, int]:
-    """The image's columns that bilinear resizing gives a share of the cells left..right; at most some more."""
-    scale = width / cells
-    begin = max(0, math.floor((left - 0.5) * scale) - 1)
-    end = min(width, math.ceil((right + 0.5) * scale) + 1)
-    return (begin, end) if left < right and begin < end else (0, 0)
+def _reach(low: int, high: int, cells: int, pixels: int) -> tuple[int, int]:
+    """The pixels that bilinear resizing gives a share of the cells low..high; at most some more."""
+    scale = pixels / cells
+    begin = max(0, math.floor((low - 0.5) * scale) - 1)
+    end = min(pixels, math.ceil((high + 0.5) * scale) + 1)
+    return (begin, end) if low < high and begin < end else (0, 0)
 
 
-def _resized(transposed: Floats, height: int, width: int, begin: int, end: int) -> Floats:
-    """A soft mask, (w, h) -> its columns begin..end resized to (height, width), as rows: (end - begin, height).
-
-    Along one axis after the other, so that columns that nobody asks for are dropped between the two.
-    """
-    if begin == end:
-        return np.zeros((0, height), np.float32)
-    source = np.ascontiguousarray(transposed)
-    wide = cv2.resize(source, (source.shape[1], width), interpolation=cv2.INTER_LINEAR)[begin:end]
-    return np.asarray(cv2.resize(wide, (height, end - begin), interpolation=cv2.INTER_LINEAR), np.float32)
+def _stretched(soft: Floats, size: int, axis: int) -> Floats:
+    """Resized bilinearly along one axis, each line along it by itself."""
+    rows, columns = (size, soft.shape[1]) if axis == 0 else (soft.shape[0], size)
+    # OpenCV drops an axis of length 1.
+    resized = cv2.resize(soft, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized, np.float32).reshape(rows, columns)
 
 
 def _span(start: Floats, end: Floats, size: int, padding: float) -> tuple[Floats, Floats]:

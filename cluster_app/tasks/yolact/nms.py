@@ -11,6 +11,7 @@ from cluster_app.tasks import Floats, PostprocessOptions
 from cluster_app.tasks.yolact.config import YolactConfig
 
 Indices = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,15 @@ def select(conf: Floats, boxes: Floats, config: YolactConfig, options: Postproce
     """
     foreground = conf[:, 1:]
     candidates = np.flatnonzero(foreground.max(axis=1) > options.score_threshold)
-    candidate_boxes, by_class = boxes[candidates], np.ascontiguousarray(foreground[candidates].T)
-    found: list[Selection] = []
-    for class_index, scores in enumerate(by_class if len(candidates) else ()):
-        if options.nms == "fast":
-            kept = fast_nms(candidate_boxes, scores, config.nms_iou, config.nms_top_k)
-        else:
-            over = np.flatnonzero(scores > options.score_threshold)
-            kept = over[traditional_nms(candidate_boxes[over] * config.image_size, scores[over], config.nms_iou)]
-        found.append(Selection(candidates[kept], np.full(len(kept), class_index, np.int64), scores[kept]))
-    return _best(found, options.top_k)
+    near, by_class = boxes[candidates], np.ascontiguousarray(foreground[candidates].T)
+    if options.nms == "fast":
+        survive = _fast(near, by_class, config.nms_iou, config.nms_top_k)
+    else:
+        survive = _traditional(near * config.image_size, by_class, config.nms_iou, options.score_threshold)
+    class_index, kept = np.nonzero(survive)
+    score = by_class[class_index, kept]
+    best = np.argsort(-score, kind="stable")[: options.top_k]
+    return Selection(candidates[kept[best]], class_index[best], score[best])
 
 
 def fast_nms(boxes: Floats, scores: Floats, iou_threshold: float, top_k: int) -> Indices:
@@ -94,14 +94,28 @@ def _area(boxes: Floats) -> Floats:
     return area
 
 
-def _best(found: list[Selection], top_k: int) -> Selection:
-    if not found:
-        empty = np.empty(0, np.int64)
-        return Selection(empty, empty, np.empty(0, np.float32))
-    score = np.concatenate([part.score for part in found])
-    order = np.argsort(-score, kind="stable")[:top_k]
-    return Selection(
-        prior=np.concatenate([part.prior for part in found])[order],
-        class_index=np.concatenate([part.class_index for part in found])[order],
-        score=score[order],
-    )
+def _fast(boxes: Floats, by_class: Floats, iou_threshold: float, top_k: int) -> Flags:
+    """`fast_nms` of every class: which of boxes (n, 4) survive in it, by scores (C, n), as (C, n)."""
+    survive = np.zeros(by_class.shape, np.bool_)
+    if len(boxes) > top_k:
+        for flags, scores in zip(survive, by_class):
+            flags[fast_nms(boxes, scores, iou_threshold, top_k)] = True
+        return survive
+    # None falls out for its rank alone, so all classes share the pairs of boxes that overlap: each row of `overlaps`
+    # holds those that may drop one box, and they do in the classes in which they are better.
+    order = np.argsort(-by_class, axis=1, kind="stable")
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(len(boxes))[None], axis=1)
+    overlaps = iou_matrix(boxes, boxes) > iou_threshold
+    for box, others in enumerate(overlaps):
+        survive[:, box] = (rank[:, others] >= rank[:, box, None]).all(axis=1)
+    return survive
+
+
+def _traditional(boxes: Floats, by_class: Floats, iou_threshold: float, score_threshold: float) -> Flags:
+    """`traditional_nms` of every class, of the scores over the threshold, as (C, n)."""
+    survive = np.zeros(by_class.shape, np.bool_)
+    for flags, scores in zip(survive, by_class):
+        over = np.flatnonzero(scores > score_threshold)
+        flags[over[traditional_nms(boxes[over], scores[over], iou_threshold)]] = True
+    return survive

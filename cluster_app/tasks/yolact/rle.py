@@ -8,7 +8,7 @@ groups of five bits, lowest first, in two's complement; bit 5 says that another 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,39 +51,64 @@ def area(segmentation: Mapping[str, Any]) -> int:
 
 def run_lengths(mask: Bytes) -> Counts:
     """Lengths of the runs of 0, 1, 0, 1, ... of a 0/1 mask (h, w) in column-major order."""
-    pixels = mask.ravel(order="F")
-    if not len(pixels):
-        return np.zeros(0, np.int64)
-    changes = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    edges = np.concatenate([[0], changes, [len(pixels)]])
-    runs = np.diff(edges)
-    return np.concatenate([[0], runs]) if pixels[0] else runs
+    return run_lengths_around(mask, mask.shape, (0, 0))
 
 
-def padded(runs: Counts, before: int, after: int) -> Counts:
-    """Run lengths with `before` zeros set in front of the mask and `after` behind it."""
-    whole = runs if len(runs) else np.zeros(1, np.int64)
-    if after and len(whole) % 2 == 0:
-        whole = np.append(whole, 0)
-    whole = whole.copy()
-    whole[0] += before
-    whole[-1] += after
-    return whole
+def run_lengths_around(part: Bytes, whole: tuple[int, ...], corner: tuple[int, int]) -> Counts:
+    """The same of a mask of shape `whole` of which only a part holds any 1.
+
+    part: 0/1 (h, w); corner: the row and column of its upper left pixel. Where it does not reach the mask's upper or
+    lower edge, its outermost row on that side is 0.
+    """
+    (height, width), (top, left) = whole, corner
+    # One pixel of 0 around all: then each run of 1 begins and ends with a change.
+    pixels = np.zeros(part.size + 2, np.uint8)
+    pixels[1:-1] = part.ravel(order="F")
+    changes = np.flatnonzero(pixels[1:] != pixels[:-1])
+    # A run of 1 ends one pixel before its change.
+    changes[1::2] -= 1
+    columns, rows = np.divmod(changes, max(1, len(part)))
+    edges = np.zeros(len(changes) + 2, np.int64)
+    edges[1:-1] = (left + columns) * height + top + rows
+    edges[2:-1:2] += 1
+    edges[-1] = height * width
+    runs: Counts = edges[1:] - edges[:-1]
+    # A mask that ends with a 1 has no last run of zeros, and one without pixels none at all.
+    return runs if runs[-1] else runs[:-1]
 
 
 def compress(counts: Counts) -> str:
     """Run lengths (n,) -> COCO's string."""
-    numbers = counts.astype(np.int64)
-    numbers[3:] -= counts[1:-2]
+    return compress_all([counts])[0]
+
+
+def compress_all(masks: Sequence[Counts]) -> list[str]:
+    """Run lengths (n,) of several masks -> COCO's string of each."""
+    if not masks:
+        return []
+    numbers = np.concatenate([_differences(counts) for counts in masks])
     # A number ends with the group whose sign bit already says what all higher bits are.
     without_sign = numbers ^ (numbers >> 63)
-    groups = int(without_sign.max(initial=0)).bit_length() // _GROUP_BITS + 1
-    shifts = _GROUP_BITS * np.arange(groups)
-    more = (without_sign[:, None] >> (shifts + _GROUP_BITS - 1)) > 0
-    characters = ((numbers[:, None] >> shifts) & (_MORE - 1)).astype(np.uint8) + _MORE * more.view(np.uint8) + _OFFSET
-    kept = np.ones_like(more)
-    kept[:, 1:] = more[:, :-1]
-    return characters[kept].tobytes().decode("ascii")
+    lengths = np.ones(len(numbers), np.int64)
+    for group in range(1, int(without_sign.max(initial=0)).bit_length() // _GROUP_BITS + 1):
+        lengths += without_sign >= 1 << (_GROUP_BITS * group - 1)
+    starts = np.concatenate([[0], lengths.cumsum()])
+    characters = np.empty(starts[-1], np.uint8)
+    at, group = np.arange(len(numbers)), 0
+    while len(at):
+        more = lengths[at] > group + 1
+        characters[starts[at] + group] = ((numbers[at] >> (_GROUP_BITS * group)) & (_MORE - 1)) + _MORE * more + _OFFSET
+        at, group = at[more], group + 1
+    text = characters.tobytes().decode("ascii")
+    ends = starts[np.cumsum([len(counts) for counts in masks])].tolist()
+    return [text[begin:end] for begin, end in zip([0, *ends], ends)]
+
+
+def _differences(counts: Counts) -> Counts:
+    """Runs as they are stored: from the fourth on, less the one two before."""
+    numbers: Counts = counts.astype(np.int64)
+    numbers[3:] -= counts[1:-2]
+    return numbers
 
 
 def decompress(text: str) -> Counts:

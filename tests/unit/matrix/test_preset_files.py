@@ -127,7 +127,7 @@ def test_an_unknown_name_lists_the_shipped_ones() -> None:
 
 
 PAPER = ["table-1", "table-2", "tables-3-4", "table-5", "table-6", "table-7", "table-8", "table-10", "reader"]
-OURS = ["smoke", "aa", "quota-cpuset", "engines", "precisions", "partitions", "cores-threads"]
+OURS = ["smoke", "aa", "quota-cpuset", "engines", "bigdl-settings", "precisions", "partitions", "cores-threads"]
 
 
 @pytest.mark.parametrize("name", [*PAPER, *OURS, "table-10-full"])

@@ -78,16 +78,25 @@ def test_agrees_with_cocos_own_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("runs", "before", "after", "whole"),
-    [
-        ([2, 3, 1], 5, 4, [7, 3, 5]),
-        ([0, 3], 0, 4, [0, 3, 4]),
-        ([0, 3], 5, 0, [5, 3]),
-        ([], 0, 6, [6]),
-        ([6], 3, 1, [10]),
-    ],
+    ("rows", "columns"),
+    [((0, 20), (0, 30)), ((5, 15), (7, 20)), ((0, 10), (0, 30)), ((5, 20), (29, 30)), ((3, 3), (4, 4))],
+    ids=["all", "inside", "at the top", "at the corner", "nothing"],
 )
-def test_padded_runs_are_those_of_the_wider_mask(runs: list[int], before: int, after: int, whole: list[int]) -> None:
-    given = np.array(runs, np.int64)
-    assert rle.padded(given, before, after).tolist() == whole
-    assert given.tolist() == runs
+def test_runs_of_a_part_are_those_of_the_whole(rows: tuple[int, int], columns: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    for share in (0.0, 0.3, 1.0):
+        whole = np.zeros((20, 30), np.uint8)
+        part = whole[slice(*rows), slice(*columns)]
+        part[...] = rng.random(part.shape) < share
+        # Where the part does not reach the upper or lower edge, it ends with zeros there.
+        part[: int(rows[0] > 0)] = 0
+        part[len(part) - int(rows[1] < 20) :] = 0
+        found = rle.run_lengths_around(part, whole.shape, (rows[0], columns[0]))
+        assert found.tolist() == rle.run_lengths(whole).tolist()
+        np.testing.assert_array_equal(rle.decode({"size": [20, 30], "counts": rle.compress(found)}), whole)
+
+
+def test_several_masks_are_written_each_by_itself() -> None:
+    masks = [np.array(counts, np.int64) for counts in ([5, 4, 3, 2, 1], [], [6], [0, 1000000, 3, 9, 70000, 1])]
+    assert rle.compress_all(masks) == [rle.compress(one) for one in masks]
+    assert rle.compress_all([]) == []
