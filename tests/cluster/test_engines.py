@@ -176,9 +176,10 @@ def test_a_swapped_row_ends_the_job(bed: Bed) -> None:
 
 
 @pytest.fixture(scope="module")
-def known(bed: Bed, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
+def known(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Job, Path]:
     """Scenes whose objects are known, for the trained model, and the annotations."""
-    annotations = scenes.make(tmp_path_factory.mktemp("known") / "scenes", photographs, print)
+    made = tmp_path_factory.mktemp("known")
+    annotations = scenes.make(made / "scenes", made / "photographs", print)
     folder = tmp_path_factory.mktemp("scenes")
     scenes.place(annotations, folder)
     return staging.stage(bed.spec, job_of(folder, models.trained(print)), print), annotations
