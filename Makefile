@@ -34,7 +34,7 @@ train: images ## Train the model that ships; goes on where it was interrupted
 netron: images ## A model's graph in the browser (MODEL=file, PORT=number)
 	@$(PYTHON) -m experiments.cli.app netron $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
-bench: images ## The performance figures of a group (GROUP=model, engines, ablation, or all)
+bench: images ## The performance figures of a group (GROUP=model, engines, ablation, runner, or all)
 	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh)
 
 cluster-up: images ## Start a cluster (CLUSTER=name, or a path to a TOML of yours)
@@ -46,17 +46,22 @@ cluster-down: ## Take it down
 cluster-status: ## Its nodes, limits and addresses
 	@$(CLUSTERBED) status "$(CLUSTER)"
 
-test: images ## All tests, with Docker
-	@$(PYTHON) -m pytest tests/unit tests/cluster
+test: images ## All tests, with Docker and a browser
+	@tests/browser/setup.sh
+	@$(PYTHON) -m pytest tests/unit tests/cluster tests/browser
 
 test-unit: ## The tests that need no Docker
 	@docker/host/venv.sh
 	@$(PYTHON) -m pytest tests/unit
 
+test-browser: ## Those of the reports, in Debian's Chromium
+	@tests/browser/setup.sh
+	@$(PYTHON) -m pytest tests/browser
+
 lint: ## ruff, types, and shell syntax
 	@docker/host/venv.sh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
-	@for script in docker/host/*.sh docker/python/*.sh docker/base/files/usr/local/bin/*; do bash -n "$$script" || exit 1; done
+	@for script in docker/host/*.sh docker/python/*.sh docker/base/files/usr/local/bin/* tests/browser/*.sh; do bash -n "$$script" || exit 1; done
 
 clean: ## Take clusters down, remove state, logs and artefacts; says how much disk that frees
 	@[ ! -x $(CLUSTERBED) ] || $(CLUSTERBED) down --all
@@ -72,8 +77,16 @@ distclean: clean ## The same, and the project's images, its build cache and .ven
 matrix: images ## An experiment (PRESET=name, RUN=id, RESUME=1): the same as clusterbed run
 	@$(CLUSTERBED) run "$(PRESET)" $(if $(RUN),--run-id "$(RUN)") $(if $(RESUME),--resume)
 
-reproduce report soak: ## Not built yet
+reproduce: images ## The paper's whole workflow, to be resumed (PRESETS="names", REPEATS=number, PLAN=1: only what is left)
+	@$(PYTHON) -m experiments.reproduce $(foreach preset,$(PRESETS),--preset "$(preset)") \
+		$(if $(REPEATS),--set "repeats=$(REPEATS)") $(if $(PLAN),--plan)
+
+report: ## Figures and report again from what is stored, without Docker (RUN=results/ID, several with OUT=folder)
+	@docker/host/venv.sh
+	@$(CLUSTERBED) report $(or $(RUN),$(error give a run with RUN=results/ID)) $(if $(OUT),--out "$(OUT)")
+
+soak: ## Not built yet
 	@echo "make $@: not built yet; see make help" >&2; exit 2
 
-.PHONY: help setup images demo model train netron bench cluster-up cluster-down cluster-status test test-unit lint \
+.PHONY: help setup images demo model train netron bench cluster-up cluster-down cluster-status test test-unit test-browser lint \
 	clean distclean matrix reproduce report soak

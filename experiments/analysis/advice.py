@@ -12,7 +12,7 @@ from experiments.analysis.scaling import Fit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, by_block, differs, ratio, summary
 from experiments.analysis.trials import Observation
 from experiments.bench.statistics import CONFIDENCE, SEED, Estimate
-from experiments.report.text import percent_text
+from experiments.report.text import number_text, percent_text
 
 # Workers beyond this many times the measured ones are not advised: a curve says nothing there.
 _REACH = 2
@@ -53,11 +53,13 @@ def workers_for(wish: Wish, curve: Fit, fixed: Sequence[float], measured: Sequen
     """Advice for a wish, from what was measured in a host block.
 
     curve: seconds per image by workers; fixed: seconds that a job takes whatever its images (start-up), one a trial;
-    measured: the numbers of images that were. Without deadline and budget, as many workers as are fastest.
+    measured: the numbers of images that were. Without deadline and budget, as many workers as are fastest, none that
+    were not measured: a law alone is no reason for more.
     """
     most = max(1, math.floor(curve.most * _REACH))
     costs = tuple(_cost(wish.images, workers, curve, fixed, block) for workers in range(1, most + 1))
-    fitting = [one for one in costs if _keeps(one, wish)]
+    limited = wish.deadline is not None or wish.budget is not None
+    fitting = [one for one in costs if (_keeps(one, wish) if limited else one.workers <= curve.most)]
     if wish.deadline is None:
         # Nobody waits for it at a certain time: the fastest that the budget allows.
         chosen = min(fitting, key=lambda one: one.seconds.value, default=None)
@@ -100,8 +102,13 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
             f"{_range(cheapest.worker_seconds)} worker-seconds."
         )
     said = f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''} for {wish.images} images"
-    said += f" within {within}" if within else ", the fastest"
-    return f"{said}: {_range(chosen.seconds)} s, {_range(chosen.worker_seconds)} worker-seconds (95 % intervals)."
+    said += f" within {within}" if within else ", the fastest of those measured"
+    takes = f"{_range(chosen.seconds)} s, {_range(chosen.worker_seconds)} worker-seconds (95 % intervals)"
+    cheapest = min(costs, key=lambda one: one.worker_seconds.value)
+    if within or cheapest.workers == chosen.workers:
+        return f"{said}: {takes}."
+    cheap = f"{_range(cheapest.seconds)} s, {_range(cheapest.worker_seconds)} worker-seconds"
+    return f"{said}: {takes}; the cheapest, {cheapest.workers}: {cheap}."
 
 
 def _warnings(wish: Wish, chosen: Cost | None, curve: Fit, measured: Sequence[int]) -> tuple[str, ...]:
@@ -109,7 +116,7 @@ def _warnings(wish: Wish, chosen: Cost | None, curve: Fit, measured: Sequence[in
     if chosen and not curve.least <= chosen.workers <= curve.most:
         found.append(f"{chosen.workers} workers lie outside of what was measured, {curve.least:g} to {curve.most:g}")
     if not measured or not min(measured) <= wish.images <= max(measured):
-        seen = f"{min(measured)} to {max(measured)}" if measured else "none"
+        seen = " to ".join(dict.fromkeys((str(min(measured)), str(max(measured))))) if measured else "none"
         found.append(f"{wish.images} images lie outside of what was measured, {seen}")
     if not curve.check.holds:
         far = percent_text(curve.check.largest)
@@ -160,4 +167,4 @@ def best_of(values: Mapping[str, Sequence[Observation]], floor: NoiseFloor | Non
 
 
 def _range(one: Estimate) -> str:
-    return f"{one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+    return f"{number_text(one.value)} ({number_text(one.low)} to {number_text(one.high)})"

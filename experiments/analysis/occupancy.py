@@ -54,7 +54,8 @@ def placed(tasks: Iterable[TaskRow]) -> list[tuple[TaskRow, int]]:
             earlier = found[before][0]
             tolerance = min(_OVERLAP, (earlier.finish_s - earlier.launch_s) / 2)
             if earlier.finish_s <= task.launch_s + tolerance:
-                found[before] = replace(earlier, finish_s=min(earlier.finish_s, task.launch_s)), place
+                if earlier.finish_s > task.launch_s:
+                    found[before] = replace(earlier, finish_s=task.launch_s), place
                 break
             place += 1
         last[task.host, place] = len(found)

@@ -60,8 +60,8 @@ def _rows(kind: type[Row], entries: Iterable[Any], path: Path) -> tuple[Row, ...
     needed = {one.name for one in fields(kind) if one.default is MISSING}
     found = []
     for number, entry in enumerate(entries, start=1):
-        missing = sorted(needed - set(entry)) if isinstance(entry, Mapping) else ["a table"]
+        missing = sorted(needed - entry.keys()) if isinstance(entry, Mapping) else ["a table"]
         if missing:
             raise UserError(f"{path}: entry {number} lacks {', '.join(missing)}; restore the file")
-        found.append(kind(**{key: value for key, value in entry.items() if key in known}))
+        found.append(kind(**{key: entry[key] for key in known & entry.keys()}))
     return tuple(found)

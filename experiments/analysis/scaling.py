@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ class Fit:
 
     def drawn_seconds(self, workers: float, block: int) -> Numbers:
         """The curve under DRAWS seeded draws of its parameters: their spread is its uncertainty."""
-        drawn = self._draws()
+        drawn = self.draws
         parameters = drawn[:, : len(self.law.parameters)].T
         place = len(self.law.parameters) + list(self.one_worker).index(block)
         times: Numbers = np.exp(drawn[:, place]) * self.law.relative(workers, *parameters)
@@ -128,7 +129,9 @@ class Fit:
         low, high = np.quantile(self.drawn_seconds(workers, block), _TAILS)
         return Estimate(self.seconds(workers, block), float(low), float(high), self.n)
 
-    def _draws(self) -> Numbers:
+    @cached_property
+    def draws(self) -> Numbers:
+        """DRAWS seeded draws of the solution, within its bounds."""
         chance = np.random.default_rng(SEED)
         drawn = chance.multivariate_normal(self.solution, np.array(self.covariance), DRAWS, method="eigh")
         for place, bound in enumerate(self.law.bounds):
@@ -214,7 +217,7 @@ def fastest_workers(found: Fit) -> Estimate | None:
     contention, coherency = (one.value for one in found.parameters.values())
     if coherency <= 0:
         return None
-    drawn = found._draws()
+    drawn = found.draws
     with np.errstate(divide="ignore"):
         peaks = np.sqrt((1 - drawn[:, 0]) / drawn[:, 1])
     low, high = np.quantile(peaks, _TAILS, method="nearest")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,12 @@ class NoiseFloor:
 
 def summary(values: Sequence[float]) -> Summary | NoEstimate:
     """The median with its interval. Values may be zero or negative, but not infinite or NaN: RunFailed."""
-    if not values:
-        return NoEstimate("no trial was measured")
+    return _summary(tuple(values)) if values else NoEstimate("no trial was measured")
+
+
+# A report shows the same cell in several figures and tables, and holds the same cells against each other.
+@lru_cache(maxsize=8192)
+def _summary(values: tuple[float, ...]) -> Summary:
     data = _finite(values)
     if len(data) == 1:
         return Summary(float(data[0]), None, None, 1)
@@ -101,6 +106,11 @@ def ratio(above: Sequence[Observation], below: Sequence[Observation]) -> Ratio |
     The interval resamples pairs inside each block. With one block this is `experiments.bench.statistics.ratio`.
     Raises RunFailed for times that are not positive, and for two times of one cell in a round.
     """
+    return _ratio(tuple(above), tuple(below))
+
+
+@lru_cache(maxsize=8192)
+def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ratio | NoEstimate:
     one, other = _by_place(above), _by_place(below)
     pairs: dict[int, list[float]] = {}
     for place in sorted(one.keys() & other.keys()):

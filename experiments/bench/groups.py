@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from experiments.bench.engines import ABLATION, ENGINES
 from experiments.bench.model import MODEL
+from experiments.bench.runner_group import RUNNER
 from experiments.bench.types import Group
 from experiments.errors import UserError
 
-GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES, ABLATION)})
-LATER = ("runner", "yarn", "faults", "beyond")
+GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES, ABLATION, RUNNER)})
+LATER = ("yarn", "faults", "beyond")
 ALL = "all"
 
 

@@ -15,17 +15,18 @@ _HOLDS = {"at least": operator.ge, "at most": operator.le}
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on a figure of a group."""
+    """A bound on a figure of a group. upper: with "at least", a bound on the other side too; None for none."""
 
     group: str
     relation: Literal["at least", "at most"]
     bound: float
+    upper: float | None = None
 
     def met_by(self, value: float) -> bool:
-        return bool(_HOLDS[self.relation](value, self.bound))
+        return bool(_HOLDS[self.relation](value, self.bound)) and (self.upper is None or value <= self.upper)
 
     def __str__(self) -> str:
-        return f"{self.relation} {self.bound:g}"
+        return f"{self.relation} {self.bound:g}" + (f", at most {self.upper:g}" if self.upper is not None else "")
 
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
@@ -49,6 +50,14 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "engine_scaling_efficiency_6": Target("engines", "at least", 0.90),
         "engine_memory_growth": Target("engines", "at most", 1.1),
         "engine_fused_over_peers": Target("engines", "at least", 1.0),
+        "runner_overhead": Target("runner", "at most", 0.02),
+        "sampler_cpu_share": Target("runner", "at most", 0.01),
+        "plan_error": Target("runner", "at least", 0.75, upper=1.25),
+        "runner_plan_seconds": Target("runner", "at most", 2),
+        "store_load_seconds": Target("runner", "at most", 3),
+        "report_seconds": Target("runner", "at most", 10),
+        "report_html_mb": Target("runner", "at most", 5),
+        "report_seconds_10k": Target("runner", "at most", 60),
     }
 )
 

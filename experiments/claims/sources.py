@@ -62,7 +62,7 @@ def hosts_of(environment: Mapping[str, Any]) -> dict[int, str]:
 def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
     """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks.
 
-    Only those without a failure; a repeat is a round.
+    Only those without a failure; a repeat is a round. Their block is none of a run's.
     """
     return tuple(
         Trial(
@@ -70,7 +70,7 @@ def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
             preset=SYNCHRONY,
             comparison=SYNCHRONY,
             cell=line["mode"],
-            block=1,
+            block=0,
             round=line["repeat"] + 1,
             core=None,
             settings={"scheduling": line["mode"], "topology": line.get("topology")},

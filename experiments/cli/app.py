@@ -14,7 +14,7 @@ import typer
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from experiments.cli import clusters, evaluation, host, jobs, later, runs
+from experiments.cli import clusters, comparing, data, evaluation, host, jobs, later, reports, runs
 from experiments.errors import ClusterbedError
 from experiments.host.paths import LOGS, ROOT
 
@@ -31,6 +31,9 @@ clusters.register(app)
 jobs.register(app)
 evaluation.register(app)
 runs.register(app)
+reports.register(app)
+comparing.register(app)
+data.register(app)
 later.register(app)
 
 

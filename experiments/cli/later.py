@@ -9,12 +9,8 @@ import typer
 from experiments.errors import UserError
 
 COMMANDS = {
-    "report": "Draw the report of a run.",
-    "compare": "Compare two runs.",
-    "claims": "Give the verdicts on the paper's claims.",
     "simulate": "Simulate a cluster.",
     "tune": "Find good settings for a job.",
-    "data": "Fetch data sets.",
 }
 
 

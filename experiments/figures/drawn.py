@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from experiments.analysis.statistics import NoEstimate
 from experiments.figures import style
-from experiments.store.records import replace
 
 Cell = str | float | int | None
 
@@ -20,11 +19,12 @@ Cell = str | float | int | None
 @dataclass(frozen=True)
 class About:
     """What every caption says. hosts: where it was measured, in words; core: what a paper core is worth of a host core,
-    None where there is no cluster.
+    None where there is no cluster; remark: what else is to be known, such as cells that were left out.
     """
 
     hosts: str
     core: float | None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Drawn:
 
     def __post_init__(self) -> None:
         self.figure.draw_without_rendering()
-        self.figure.set_layout_engine("none")
+        style.keep_layout(self.figure)
 
 
 def caption(
@@ -63,7 +63,7 @@ def caption(
         said.append("no interval where n = 1")
     said.append(about.hosts)
     said.append(f"a paper core is {about.core:g} of a host core" if about.core is not None else "no CPU scale")
-    return "; ".join([*said, *filter(None, remarks)]) + "."
+    return "; ".join([*said, *filter(None, (*remarks, about.remark))]) + "."
 
 
 def nothing(name: str, reason: str) -> NoEstimate:
@@ -82,20 +82,27 @@ def png(drawn: Drawn) -> bytes:
 
 def csv_text(drawn: Drawn) -> str:
     """The table behind it; what is missing is empty."""
+    return csv_of(drawn.columns, drawn.rows)
+
+
+def csv_of(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    """A table as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(drawn.columns)
-    writer.writerows(drawn.rows)
+    writer.writerow(columns)
+    writer.writerows(rows)
     return text.getvalue()
 
 
-def save(drawn: Drawn, folder: Path) -> None:
-    """Writes NAME.svg and NAME.png, whole or not at all."""
+def save(drawn: Drawn, folder: Path, name: str | None = None) -> bytes:
+    """Writes NAME.svg and NAME.png, whole or not at all, and returns the SVG file's content."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / f"{drawn.name}.svg", svg(drawn).decode())
-    partial = folder / f".{drawn.name}.png.partial"
-    partial.write_bytes(png(drawn))
-    partial.rename(folder / f"{drawn.name}.png")
+    name, content = name or drawn.name, svg(drawn)
+    for path, data in ((folder / f"{name}.svg", content), (folder / f"{name}.png", png(drawn))):
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(data)
+        partial.rename(path)
+    return content
 
 
 def _saved(drawn: Drawn, form: str, metadata: dict[str, str | None]) -> bytes:

@@ -25,7 +25,6 @@ _SETTINGS: Mapping[Any, Any] = MappingProxyType(
         "axes.titlelocation": "left",
         "axes.titlesize": 10,
         "errorbar.capsize": 3.0,
-        "figure.constrained_layout.use": True,
         "figure.facecolor": "white",
         "font.family": "DejaVu Sans",
         "font.size": 9,
@@ -99,5 +98,11 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 def panels(rows: int = 1, columns: int = 1, height: float = HEIGHT, **options: Any) -> tuple[Figure, list[Axes]]:
     """A figure and its panels, row by row; no window, and no state that figures share."""
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+
+
+def keep_layout(figure: Figure) -> None:
+    """Its panels stay where they are: with no layout engine at all, saving does not draw it once more beforehand."""
+    with matplotlib.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)

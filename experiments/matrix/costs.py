@@ -27,10 +27,10 @@ _AROUND_LEAST: Mapping[str, float] = MappingProxyType({"bigdl": 0.35, "fused": 0
 # What a job takes whatever its images: the driver's start; each executor's JVM, Python workers and compiled model.
 _DRIVER_START = 12.5
 _JVM_START = 5.0
-_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 26.0, "fused": 7.0})
+_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 20.0, "fused": 7.0})
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
 _PARTITION = 0.8
-_YARN_START = 14.0
+_YARN_START = 24.0
 # Wall time of a cluster's way up and down, in seconds, by manager: it boots without quotas.
 _BOOT: Mapping[str, float] = MappingProxyType({"local": 10.0, "standalone": 19.0, "yarn": 42.0})
 _DOWN: Mapping[str, float] = MappingProxyType({"local": 1.5, "standalone": 1.5, "yarn": 4.5})
@@ -68,22 +68,22 @@ class Estimate:
 def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration) -> Estimate:
     """The time of one trial on a cluster that is up."""
     engine = engine_of(settings)
-    work = _work(settings, engine)
-    speeds = {node.name: _speed(node, spec, calibration) for node in spec.executor_nodes}
     images = int(str(settings["images"]))
-    base = calibration.slowdown(None)
-    driver = _DRIVER_START * base / spec.driver.cpus
-    slots = spec.executor.total_cores
-    start = _JVM_START + _WORKER_START[engine] * slots + (_YARN_START if spec.manager == "yarn" else 0.0)
-    start /= min(speeds.values())
+    nodes = [_speeds(node, spec, calibration) for node in spec.executor_nodes]
+    slowest = min(one.plain for one in nodes)
+    driver = _DRIVER_START * calibration.slowdown(None) / spec.driver.cpus
+    start = _JVM_START + _WORKER_START[engine] * spec.executor.total_cores
+    start += _YARN_START if spec.manager == "yarn" else 0.0
+    around, network = _around_network(settings, engine), _inference(settings)
+    each = [around / one.plain + network / one.network for one in nodes]
     if engine == "bigdl":  # equal shares: the slowest node decides
         partitions = int(
             str(settings.get("repartition") or settings.get("read_partitions") or spec.total_executor_cores)
         )
-        running = (images * work + partitions * _PARTITION) / len(speeds) / min(speeds.values())
+        running = (images * max(each) + partitions * _PARTITION / slowest) / len(nodes)
     else:
-        running = images * work / sum(speeds.values())
-    return _around(driver + start + running, calibration)
+        running = images / sum(1 / seconds for seconds in each)
+    return _around(driver + start / slowest + running, calibration)
 
 
 def video_estimate(settings: Settings, calibration: Calibration) -> Estimate:
@@ -105,21 +105,33 @@ def engine_of(settings: Settings) -> str:
     return ("fused" if named == "fused" else "bigdl") if named is not None else str(settings["engine"])
 
 
-def _work(settings: Settings, engine: str) -> float:
+def _inference(settings: Settings) -> float:
+    """Core-seconds of the network for one image."""
     seconds, side = _INFERENCE[str(settings["model"])]
-    size = int(str(settings.get("image_size") or side))
-    seconds *= (size / side) ** 2
+    seconds *= (int(str(settings.get("image_size") or side)) / side) ** 2
     if settings.get("weights") == "INT8":
-        seconds *= _PRECISION["INT8"]
-    elif settings.get("precision") == "bf16":
-        seconds *= _PRECISION["bf16"]
-    return seconds + max(_AROUND[engine] * (size / 550) ** 2, _AROUND_LEAST[engine])
+        return seconds * _PRECISION["INT8"]
+    return seconds * _PRECISION["bf16"] if settings.get("precision") == "bf16" else seconds
 
 
-def _speed(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> float:
-    """Reference cores that a node's quota is worth, the factor of its profile included."""
-    slowdown = calibration.slowdown(node.isa)
-    return node.cpus * _factor(node, spec, calibration) / slowdown
+def _around_network(settings: Settings, engine: str) -> float:
+    """Core-seconds of all else for one image."""
+    size = int(str(settings.get("image_size") or _INFERENCE[str(settings["model"])][1]))
+    return max(_AROUND[engine] * (size / 550) ** 2, _AROUND_LEAST[engine])
+
+
+@dataclass(frozen=True)
+class _Speeds:
+    """Reference cores that a node's quota is worth, the factor of its profile included: for the network, which a cap of
+    instruction sets slows down, and for all else, which it does not reach."""
+
+    plain: float
+    network: float
+
+
+def _speeds(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> _Speeds:
+    cpus = node.cpus * _factor(node, spec, calibration)
+    return _Speeds(cpus / calibration.slowdown(None), cpus / calibration.slowdown(node.isa))
 
 
 def _factor(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> float:

@@ -20,7 +20,7 @@ REPORT = "report.html"
 # The demo's pictures of what is known to be in its scenes, and what they may add to the page, in bytes.
 KNOWN = "known"
 KNOWN_BUDGET = 500_000
-_TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(folder: Path) -> Path:
@@ -125,7 +125,7 @@ def _versions(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

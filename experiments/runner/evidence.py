@@ -16,6 +16,8 @@ CLOCKS_AGREE = 0.05
 STAGE_3 = {"bigdl": "predict", "fused": "segment"}
 # Phases of the job that are stages of Spark, so that the event log has them too.
 _TIMED = ("read", "preprocess", "predict", "postprocess", "segment")
+# Phases in which the bigdl engine may read its files: the first that has tasks does, whatever the timing.
+_READING = ("read", "preprocess", "predict")
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,21 @@ def hosts(result: JobResult, log: Application) -> dict[str, dict[str, Any]]:
     }
 
 
+def partition_images(result: JobResult, log: Application) -> dict[str, Any] | None:
+    """How many images each partition held as it was read, by the records that Spark counted: all, least and most.
+
+    None for the fused engine, whose tasks are not partitions of files, and for an input that was cut into slices, each
+    with partitions of its own.
+    """
+    if result.engine != "bigdl" or result.slices is None or result.slices.total != 1:
+        return None
+    done = [task for task in log.tasks if task.phase in _READING and not task.failed]
+    first = min((task.stage_id for task in done if task.records_read), default=None)
+    by_partition = {task.index: task.records_read or 0 for task in done if task.stage_id == first}
+    each = [by_partition[index] for index in sorted(by_partition)]
+    return {"each": each, "least": min(each), "most": max(each)} if each else None
+
+
 def record(spec: ClusterSpec, result: JobResult, log: Application, times: Times) -> Mapping[str, Any]:
     """All of it, as a record holds it."""
     return {
@@ -109,6 +126,7 @@ def record(spec: ClusterSpec, result: JobResult, log: Application, times: Times)
         "per_image": per_image(spec, result, log, times),
         "clocks_differ": clock_differences(result, log),
         "hosts": hosts(result, log),
+        "partition_images": partition_images(result, log),
         "failed_tasks": sum(task.failed for task in log.tasks),
         "images": result.counts.images,
         "executors": spec.total_executors,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,10 +96,15 @@ def prepare(source: Source, count: int, side: int | None) -> Inputs:
 
 
 def _name(source: Source, index: int) -> str:
-    """In the input: scenes in a folder of their own, as elsewhere; a number in front keeps repeated files apart."""
+    """In the input: scenes in a folder of their own, as elsewhere; a number in front keeps repeated files apart.
+
+    Other characters than these go: Spark's image reader does not find names that a URL quotes, and the job would read
+    such a file in a partition of its own, beside those whose number is varied.
+    """
     path = source.files[index % len(source.files)]
     scene = source.known is not None and path.parent == source.known.parent / "images"
-    flat = path.name if scene else path.relative_to(source.root).as_posix().replace("/", "-")
+    flat = path.name if scene else path.relative_to(source.root).as_posix()
+    flat = re.sub(r"[^A-Za-z0-9._-]+", "-", flat)
     return f"{FOLDER}/{index:05d}-{flat}" if scene else f"{index:05d}-{flat}"
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -228,8 +229,12 @@ class Clusters:
                 shutil.rmtree(self._folder / "events" / trial, ignore_errors=True)
                 (self._folder / "events").mkdir(exist_ok=True)
                 (scratch / "events").rename(self._folder / "events" / trial)
-            nodes.role_logs(spec, logs)
-            nodes.remove_output(spec, f"{_OUTPUTS.get(spec.manager, 'file:/srv/out')}/{trial}")
+            # Both are waits for the engine, and stand between trials.
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                output = f"{_OUTPUTS.get(spec.manager, 'file:/srv/out')}/{trial}"
+                removed = pool.submit(nodes.remove_output, spec, output)
+                nodes.role_logs(spec, logs)
+                removed.result()
         except Exception as error:  # whatever it is, it must not take the place of what ended the trial
             self._say(f"{trial}: its evidence could not be kept whole: {error}")
         shutil.rmtree(scratch, ignore_errors=True)

@@ -23,6 +23,8 @@ _PROGRESS = re.compile(
     r"progress (?P<done>\d+) of (?P<total>\d+) images, (?P<rate>[\d.]+) images/s, (?P<left>\d+) s left"
     r"(; (?P<hosts>.*))?"
 )
+# What the job says as it begins a phase: "segment ...".
+_BEGINS = re.compile(r"(\w+) \.\.\.")
 # A host that has done less than this share of its fair part is called a straggler.
 _STRAGGLES = 0.5
 
@@ -80,9 +82,12 @@ class Lines:
 
     def say(self, text: str) -> None:
         self.job = read_progress(text) or self.job
+        begun = _BEGINS.fullmatch(text)
+        self.doing = begun[1] if begun and self.trial else self.doing
         self.write(f"    {text}")
 
     def ended(self, record: Mapping[str, Any]) -> None:
+        self.trial, self.doing, self.job = "", "", None
         if record["kind"] == WARM_UP or ("trial" not in record and record["status"] == "skipped"):
             if record["kind"] == TRIAL:
                 self.write(f"{record['cell']}: skipped: {'; '.join(record['reasons'])}")
@@ -122,7 +127,7 @@ class Screen(Lines):
         counts = ", ".join(f"{number} {status}" for status, number in sorted(self.counts.items())) or "none yet"
         drawn.add_row("trials", f"{self.done} of {self.total}: {counts}; {_minutes(self.left)} left")
         drawn.add_row("cell", Text(self.cell))
-        drawn.add_row("trial", Text(f"{self.trial}: {self.doing}"))
+        drawn.add_row("trial", Text(f"{self.trial}: {self.doing}" if self.trial else self.doing))
         if self.job:
             by_host = ", ".join(f"{host} {images}" for host, images in self.job.hosts.items())
             done = (

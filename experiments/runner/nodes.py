@@ -30,7 +30,7 @@ def role_logs(spec: ClusterSpec, logs: Path) -> None:
     def copy(node: str) -> None:
         engine.copy_out(found[node], _ROLE_LOGS, scratch / node, timeout=30)
 
-    with ThreadPoolExecutor(max_workers=4) as pool:
+    with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(copy, found))
     for path in sorted(scratch.glob("*/*/current")):
         path.replace(logs / f"{path.parent.parent.name}-{path.parent.name}.log")

@@ -13,7 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.bench import statistics
+from experiments.analysis import statistics
+from experiments.analysis.trials import observations, read_trials
 from experiments.cli.output import progress as say_line
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.paths import RESULTS, STATE
@@ -42,11 +43,18 @@ def plan_of(name_or_path: str, changes: Sequence[str], calibration: Calibration 
 def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resume: bool) -> tuple[Path, Plan]:
     """Runs a preset to its end in results/ID, and returns the folder and the plan.
 
-    Raises UserError for an id that is there already (without resume) or is not there (with it), or for another preset
-    than the run's; HostError where no cell of it can run here.
+    Raises UserError for an id that is there already (without resume) or is not there (with it), and as `run_in`.
     """
     preset = load_preset(name_or_path, changes)
     folder = folder_of(preset, identity, resume=resume)
+    return folder, run_in(folder, preset, changes, resume=resume)
+
+
+def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool) -> Plan:
+    """Runs a preset to its end in a folder; with resume in one that holds a run of it.
+
+    Raises UserError for a run of another preset; HostError where no cell of it can run here.
+    """
     plan = make_plan(preset, environment.host(), environment.known_calibration())
     _require_cells(plan)
     _prepare(folder, preset, changes, resume)
@@ -59,7 +67,7 @@ def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resu
         records = loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
     summary = summarise(plan, records, time.monotonic() - begin)
     replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
-    return folder, plan
+    return plan
 
 
 @contextmanager
@@ -150,23 +158,23 @@ def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) 
     }
 
 
-def noise_floor(plan: Plan, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What two cells that are the same differ by, from their ratios within rounds of one block.
+def noise_floor(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What two cells that are the same differ by, by time per image, as a report has it.
 
-    By time per image: the median ratio of the second cell over the first, its 95 % interval, and as `floor` how far
-    that reaches from 1. Empty with fewer than two rounds that are measured on both sides.
+    The ratio of the second cell over the first, paired by rounds within blocks, with its interval, and as `floor` how
+    far that reaches from 1. Empty where there are too few rounds that are measured on both sides.
     """
     first, second = (one.cell.name for one in plan.runnable[:2])
-    by_place: dict[tuple[int, int], dict[str, Mapping[str, Any]]] = {}
-    for one in trials:
-        if one["status"] == MEASURED:
-            by_place.setdefault((one["block"], one["round"]), {})[one["cell"]] = one["per_image"]
-    pairs = [cells for cells in by_place.values() if first in cells and second in cells]
+    trials = read_trials(records).counted
     found = {}
-    for key in ("stage_3", "wall", "tasks") if len(pairs) > 1 else ():
-        ratio = statistics.ratio([one[second][key] for one in pairs], [one[first][key] for one in pairs])
-        floor = max(abs(ratio.low - 1), abs(ratio.high - 1))
-        found[key] = {**asdict(ratio), "floor": floor}
+    for key in ("stage_3", "wall", "tasks"):
+        one, same = (
+            observations([trial for trial in trials if trial.cell == cell], f"per_image.{key}")
+            for cell in (second, first)
+        )
+        floor = statistics.noise_floor(one, same)
+        if isinstance(floor, statistics.NoiseFloor):
+            found[key] = {**asdict(floor.ratio.estimate), "floor": floor.share}
     return found
 
 

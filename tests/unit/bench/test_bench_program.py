@@ -23,7 +23,7 @@ def test_a_group_that_is_not_built_yet_is_refused_by_name(name: str, capsys: pyt
     assert bench(name) == 2
     assert (
         capsys.readouterr().err
-        == f"clusterbed: GROUP={name}: not built yet; there are: model, engines, ablation, all\n"
+        == f"clusterbed: GROUP={name}: not built yet; there are: model, engines, ablation, runner, all\n"
     )
 
 
@@ -31,8 +31,8 @@ def test_an_unknown_group_is_refused_with_those_there_are(capsys: pytest.Capture
     assert bench("modle") == 2
     said = capsys.readouterr().err
     assert said == (
-        "clusterbed: GROUP=modle: no such group; there are: model, engines, ablation, all; "
-        "to come: runner, yarn, faults, beyond\n"
+        "clusterbed: GROUP=modle: no such group; there are: model, engines, ablation, runner, all; "
+        "to come: yarn, faults, beyond\n"
     )
 
 
@@ -61,5 +61,5 @@ def test_what_failed_is_said_after_the_figures_of_the_rest(
     assert bench("model", "--quick") == 1
     said = capsys.readouterr()
     assert any(line.split()[:3] == ["a", "3", "s"] for line in said.out.splitlines())
-    assert said.err.splitlines()[-1] == "clusterbed: model 2/2 b: the container ended with status 1"
+    assert said.err.splitlines()[-1] == "clusterbed: model 2/2 b: failed: the container ended with status 1"
     assert "none was stored" in said.err

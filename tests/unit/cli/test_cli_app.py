@@ -151,6 +151,7 @@ def test_commands_that_are_not_built_are_refused_by_name(capsys: pytest.CaptureF
 def test_the_interfaces_later_commands_are_all_there() -> None:
     names = "plan run report compare claims simulate tune data video evaluate evaluate-models"
     built = {command.name for command in program.app.registered_commands}
+    built |= {group.name for group in program.app.registered_groups}
     assert set(names.split()) <= built
 
 

@@ -161,6 +161,16 @@ def test_a_slower_host_takes_longer() -> None:
     assert planned(content, SMALL, slow).cells[0].estimate.seconds > 1.8 * planned(content).cells[0].estimate.seconds  # type: ignore[union-attr]
 
 
+def test_a_cap_of_instruction_sets_slows_the_network_and_nothing_else() -> None:
+    content = {"settings": {"topology": "heterogeneous", "engine": "bigdl"}, "cells": [{"name": "only"}]}
+    estimates = [
+        planned(content, SMALL, Calibration({REFERENCE_ISA: 0.0222, "AVX": seconds})).cells[0].estimate
+        for seconds in (0.063, 0.126)
+    ]
+    one, other = (estimate.seconds for estimate in estimates if estimate)
+    assert one < other < 1.15 * one  # starting Java and Python is most of it
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_whatever_is_planned_fits_its_host(seed: int) -> None:
     chance = random.Random(seed)

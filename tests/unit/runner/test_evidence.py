@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,15 @@ from test_verdict import result
 
 from cluster_app.contract.result import parse_result
 from experiments.eventlog import Application, ExecutorRow, TaskRow
-from experiments.runner.evidence import Times, clock_differences, hosts, per_image, phases, record
+from experiments.runner.evidence import (
+    Times,
+    clock_differences,
+    hosts,
+    partition_images,
+    per_image,
+    phases,
+    record,
+)
 from experiments.types import ClusterSpec
 
 
@@ -104,7 +113,42 @@ def test_hosts_hold_images_tasks_and_bytes() -> None:
     assert (found["worker-2"]["failed_tasks"], found["worker-2"]["run_s"]) == (1, 3.0)
 
 
+def bigdl(slices: int = 1) -> Any:
+    names = ("start", "inventory", "read", "preprocess", "predict", "postprocess", "commit", "total")
+    made = result(engine="bigdl", phases=[{"name": n, "seconds": 1.0} for n in names])
+    return parse_result({**made, "slices": {"total": slices, "resumed": 0}}, "r")
+
+
+def read(stage: int, phase: str, *records: int) -> list[TaskRow]:
+    return [
+        task("worker-1", 1, 2, phase, stage_id=stage, index=index, records_read=number)
+        for index, number in enumerate(records)
+    ]
+
+
+def log_of(*tasks: TaskRow) -> Application:
+    return replace(LOG, tasks=tasks)
+
+
+@pytest.mark.parametrize("phase", ["read", "predict"])
+def test_images_of_each_partition_are_those_of_the_stage_that_reads(phase: str) -> None:
+    tasks = [*read(0, "inventory", 12, 12), *read(3, phase, 7, 9, 0), *read(4, "predict", 2, 2, 2)]
+    assert partition_images(bigdl(), log_of(*reversed(tasks))) == {"each": [7, 9, 0], "least": 0, "most": 9}
+
+
+def test_a_task_that_was_run_again_counts_once() -> None:
+    failed = task("worker-1", 1, 2, "read", stage_id=3, index=1, records_read=4, failed=True)
+    assert partition_images(bigdl(), log_of(failed, *read(3, "read", 7, 9))) == {"each": [7, 9], "least": 7, "most": 9}
+
+
+def test_images_of_partitions_are_said_only_where_there_is_one_answer() -> None:
+    tasks = read(3, "read", 7, 9)
+    assert partition_images(bigdl(slices=2), log_of(*tasks)) is None
+    assert partition_images(fused(5.0), log_of(*tasks)) is None
+    assert partition_images(bigdl(), log_of(*read(0, "inventory", 12))) is None
+
+
 def test_a_record_holds_all_of_it() -> None:
     found = record(spec(), fused(5.0), LOG, TIMES)
-    assert set(found) >= {"phases", "per_image", "clocks_differ", "hosts"}
+    assert set(found) >= {"phases", "per_image", "clocks_differ", "hosts", "partition_images"}
     assert (found["failed_tasks"], found["images"], found["executors"], found["slots"]) == (1, 8, 2, 2)

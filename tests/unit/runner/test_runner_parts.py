@@ -106,6 +106,21 @@ def test_the_terminal_view_shows_cell_hosts_and_stragglers() -> None:
         assert part in out.getvalue()
 
 
+def test_the_phase_that_a_job_is_in_is_shown_until_its_trial_ends() -> None:
+    lines = live.Lines(lambda _: None)
+    lines.begin(plan_of(), 1)
+    lines.phase("c", "", "cluster boot")
+    lines.say("starting ...")
+    assert lines.doing == "cluster boot"
+    lines.phase("c", "001-c", "trial")
+    for text, doing in (("segment ...", "segment"), ("segment took 3.1 s", "segment"), ("commit ...", "commit")):
+        lines.say(text)
+        assert lines.doing == doing
+    lines.say("progress 1 of 2 images, 0.50 images/s, 2 s left")
+    lines.ended({"kind": "trial", "cell": "c", "round": 1, "status": "measured", "trial": "001-c"})
+    assert (lines.trial, lines.doing, lines.job, lines.done) == ("", "", None, 1)
+
+
 # The look at the host
 
 
@@ -244,11 +259,16 @@ def test_two_equal_cells_give_the_noise_floor() -> None:
         per_image = dict.fromkeys(("stage_3", "wall", "tasks"), seconds)
         base = {
             "kind": "trial",
+            "preset": "aa",
+            "comparison": "aa",
             "cell": cell,
             "round": number,
             "block": 1,
             "status": "measured",
             "per_image": per_image,
+            "hash": "h",
+            "settings": {},
+            "trial": f"{number:03d}-{cell}",
         }
         return {**base, **changes}
 
@@ -283,6 +303,18 @@ def test_inputs_have_as_many_files_as_asked_for(tmp_path: Path, monkeypatch: pyt
     assert sorted(five.files) == sorted(path.name for path in five.folder.iterdir())
     assert inputs.prepare(source, 5, None) == five
     assert inputs.prepare(source, 4, None).digest != five.digest
+
+
+def test_names_are_such_that_every_reader_finds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "INPUTS", tmp_path / "inputs")
+    folder = tmp_path / "photos"
+    (folder / "a b").mkdir(parents=True)
+    for name in ("a b/tasse à café.jpg", "50%, [2].jpg"):
+        Image.new("RGB", (30, 20)).save(folder / name)
+    source = inputs.Source("coco", folder, tuple(sorted(folder.rglob("*.jpg"))), None)
+    made = inputs.prepare(source, 3, None)
+    assert made.files == ("00000-50-2-.jpg", "00001-a-b-tasse-caf-.jpg", "00002-50-2-.jpg")
+    assert sorted(made.files) == sorted(path.name for path in made.folder.iterdir())
 
 
 def test_inputs_can_be_scaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

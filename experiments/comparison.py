@@ -1,0 +1,289 @@
+"""Two stored runs, side by side: what differs beyond noise by cell and phase, and what cannot be compared and why.
+
+The runs were not interleaved, so nothing is paired: a ratio is that of medians, its interval resamples each side's
+trials by themselves. Seconds are only compared on hosts that are alike, and for cells whose content is the same but for
+the code: `compare` is there to set two commits side by side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from experiments.analysis import statistics
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, interval
+from experiments.analysis.trials import Trial
+from experiments.bench.statistics import Estimate
+from experiments.errors import UserError
+from experiments.run_report.reading import RunFolder, Runs
+from experiments.runner.identity import Content, changes
+from experiments.runner.loop import CONTENTS
+
+# What two hosts must have in common for their seconds to be comparable.
+HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
+# Parts of a cell's content that may differ: the code whose effect is looked at.
+CODE = ("application", "engine_setting", "node_images")
+# Tables of a record whose numbers are compared.
+TABLES = ("per_image", "phases", "per_frame")
+# Medians under this many seconds say more about clocks than about code.
+LEAST_SECONDS = 0.1
+
+Floor = Callable[[str], NoiseFloor | None]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A counted trial, what its cell's figures depend on, and the host of its block."""
+
+    trial: Trial
+    content: Content
+    host: Mapping[str, Any]
+
+    @property
+    def cell(self) -> str:
+        return f"{self.trial.preset}: {self.trial.cell}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure of a cell in both runs: medians, and second over first.
+
+    ratio: None where there are too few trials for an interval. beyond: -1 where the second is below the first beyond
+    noise, 1 where above, else 0. floor: the A/A noise that it was held against, as a share.
+    """
+
+    cell: str
+    figure: str
+    before: float
+    after: float
+    ratio: Estimate | None
+    beyond: int
+    floor: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """refused: by cell, the fields that make it incomparable; alone: by run, cells that the other has not.
+
+    code: what of the code differs, over all cells; left_out: trials on hosts that the other run was not made on.
+    """
+
+    names: tuple[str, str]
+    differences: tuple[Difference, ...]
+    refused: Mapping[str, tuple[str, ...]]
+    alone: Mapping[str, tuple[str, ...]]
+    code: tuple[str, ...]
+    left_out: int
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.cell for one in self.differences))
+
+    @property
+    def beyond(self) -> tuple[Difference, ...]:
+        return tuple(one for one in self.differences if one.beyond)
+
+
+def seen(runs: Runs) -> tuple[Seen, ...]:
+    """The counted trials of stored runs. Raises UserError where what they depend on was not kept."""
+    contents = {run.name: _contents(run) for run in runs.folders}
+    hosts = {run.name: _hosts(run) for run in runs.folders}
+    found = []
+    for trial in runs.trials.counted:
+        run, _ = runs.folder_of(trial.name)
+        content = contents[run.name].get(str(trial.evidence.get("hash")))
+        host = hosts[run.name].get(int(trial.evidence["block"]))
+        if content is None or host is None:
+            what = CONTENTS if content is None else "environment.json"
+            raise UserError(f"{run.path / what}: does not say what {trial.name} was measured on; restore the file")
+        found.append(Seen(trial, content, host))
+    return tuple(found)
+
+
+def compare(names: tuple[str, str], before: Sequence[Seen], after: Sequence[Seen], floor: Floor) -> Comparison:
+    """Second over first. Raises UserError where nothing of them can be compared, with the field that differs."""
+    for name, side in zip(names, (before, after), strict=True):
+        if not side:
+            raise UserError(f"{name}: has no measured trial; there is nothing to compare")
+    common = {_host(one) for one in before} & {_host(one) for one in after}
+    if not common:
+        raise UserError(
+            f"{names[0]} and {names[1]}: {_host_difference(before[0].host, after[0].host)}; seconds of different hosts "
+            "are not comparable: make both runs on one host"
+        )
+    first, second = ([one for one in side if _host(one) in common] for side in (before, after))
+    cells, others = _by_cell(first), _by_cell(second)
+    both = [cell for cell in cells if cell in others]
+    refused = {cell: fields for cell in both if (fields := _incomparable(cells[cell], others[cell]))}
+    compared = [cell for cell in both if cell not in refused]
+    if not compared:
+        raise UserError(*_nothing(names, cells, others, refused))
+    return Comparison(
+        names,
+        tuple(one for cell in compared for one in _differences(cell, cells[cell], others[cell], floor)),
+        refused,
+        {
+            names[0]: tuple(cell for cell in cells if cell not in others),
+            names[1]: tuple(cell for cell in others if cell not in cells),
+        },
+        tuple(dict.fromkeys(line for cell in compared for line in _changed(cells[cell], others[cell], code=True))),
+        len(before) + len(after) - len(first) - len(second),
+    )
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """As `clusterbed compare --json` prints it."""
+    return {
+        "schema": 1,
+        "runs": list(found.names),
+        "code": list(found.code),
+        "refused": {cell: list(fields) for cell, fields in found.refused.items()},
+        "alone": {run: list(cells) for run, cells in found.alone.items()},
+        "left_out": found.left_out,
+        "differences": [
+            {
+                "cell": one.cell,
+                "figure": one.figure,
+                "before": one.before,
+                "after": one.after,
+                "ratio": one.ratio.value if one.ratio else None,
+                "low": one.ratio.low if one.ratio else None,
+                "high": one.ratio.high if one.ratio else None,
+                "noise_floor": one.floor,
+                "beyond_noise": one.beyond,
+            }
+            for one in found.differences
+        ],
+    }
+
+
+def _contents(run: RunFolder) -> Mapping[str, Content]:
+    path = run.path / CONTENTS
+    try:
+        content: Mapping[str, Content] = json.loads(path.read_text(encoding="utf-8"))["contents"]
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); restore the file") from None
+    return content
+
+
+def _hosts(run: RunFolder) -> Mapping[int, Mapping[str, Any]]:
+    return {int(block["block"]): block["host"] for block in run.environment.get("blocks", ()) if "host" in block}
+
+
+def _host(one: Seen) -> str:
+    return json.dumps([one.host.get(field) for field in HOST_FIELDS])
+
+
+def _host_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    field = next(field for field in HOST_FIELDS if one.get(field) != other.get(field))
+    left, right = one.get(field), other.get(field)
+    if isinstance(left, list) and isinstance(right, list):
+        left, right = sorted(set(left) - set(right)), sorted(set(right) - set(left))
+    return f"host.{field}: {json.dumps(left)} against {json.dumps(right)}"
+
+
+def _by_cell(side: Sequence[Seen]) -> dict[str, list[Seen]]:
+    found: dict[str, list[Seen]] = {}
+    for one in side:
+        found.setdefault(one.cell, []).append(one)
+    return found
+
+
+def _changed(before: Sequence[Seen], after: Sequence[Seen], *, code: bool) -> list[str]:
+    """What differs in a cell's content, of its code or of all else. A cell counts with one content a run."""
+    lines = changes(before[-1].content, after[-1].content)
+    return [line for line in lines if line.startswith(CODE) == code]
+
+
+def _incomparable(before: Sequence[Seen], after: Sequence[Seen]) -> tuple[str, ...]:
+    return tuple(_changed(before, after, code=False))
+
+
+def _nothing(
+    names: tuple[str, str],
+    cells: Mapping[str, object],
+    others: Mapping[str, object],
+    refused: Mapping[str, tuple[str, ...]],
+) -> list[str]:
+    if refused:
+        return [f"{cell}: not comparable: {'; '.join(fields)}" for cell, fields in refused.items()]
+    listed = [f"{name} has {', '.join(own)}" for name, own in zip(names, (cells, others), strict=True)]
+    return [f"no cell is in both runs: {'; '.join(listed)}"]
+
+
+def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor: Floor) -> list[Difference]:
+    found = []
+    for figure in _figures(before[0].trial):
+        one, other = _by_host(before, figure), _by_host(after, figure)
+        shared = [host for host in one if host in other]
+        left = [value for host in shared for value in one[host]]
+        right = [value for host in shared for value in other[host]]
+        if not left or not right or max(float(np.median(left)), float(np.median(right))) < LEAST_SECONDS:
+            continue
+        ratio = _ratio([(one[host], other[host]) for host in shared])
+        noise = floor(figure)
+        found.append(
+            Difference(
+                cell,
+                figure,
+                float(np.median(left)),
+                float(np.median(right)),
+                ratio,
+                statistics.differs(ratio, noise) if ratio else 0,
+                noise.share if noise else None,
+            )
+        )
+    return found
+
+
+def _figures(trial: Trial) -> list[str]:
+    """Paths of all numbers in the tables of a record."""
+    return [path for table in TABLES for path in _paths(trial.evidence.get(table), table)]
+
+
+def _paths(content: Any, path: str) -> list[str]:
+    if isinstance(content, Mapping):
+        return [found for key, value in content.items() for found in _paths(value, f"{path}.{key}")]
+    return [path] if isinstance(content, int | float) and not isinstance(content, bool) else []
+
+
+def _by_host(side: Sequence[Seen], figure: str) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for one in side:
+        value = one.trial.figure(figure)
+        if value is not None:
+            found.setdefault(_host(one), []).append(value)
+    return found
+
+
+def _ratio(hosts: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Estimate | None:
+    """Second over first by medians; over several hosts the mean of logarithms, weighted by trials."""
+    enough = [pair for pair in hosts if min(map(len, pair)) > 1 and min(map(min, pair)) > 0]
+    if not enough:
+        return None
+    weights = [len(one) + len(other) for one, other in enough]
+
+    def statistic(*samples: Any, axis: int) -> Any:
+        medians = [np.log(np.median(sample, axis=axis)) for sample in samples]
+        logs = [other - one for one, other in zip(medians[::2], medians[1::2], strict=True)]
+        return np.exp(sum(weight * log for weight, log in zip(weights, logs, strict=True)) / sum(weights))
+
+    return interval([np.asarray(sample, np.float64) for pair in enough for sample in pair], statistic)
+
+
+def floor_of(*sides: Callable[[str], NoiseFloor | NoEstimate | None]) -> Floor:
+    """The larger of the runs' own A/A noise floors, of one figure; None where no run holds an A/A."""
+
+    @cache
+    def floor(figure: str) -> NoiseFloor | None:
+        found = [one for side in sides if isinstance(one := side(figure), NoiseFloor)]
+        return max(found, key=lambda one: one.share, default=None)
+
+    return floor

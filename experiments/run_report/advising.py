@@ -1,0 +1,100 @@
+"""What to do: how many workers for a wish, from the fitted laws, and the best of the settings measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from experiments.analysis.advice import Advice, Choice, Wish, best_of, workers_for
+from experiments.analysis.scaling import USL, Fit
+from experiments.analysis.statistics import NoEstimate, NoiseFloor
+from experiments.analysis.trials import Trial, observations
+from experiments.claims.sides import STAGE_3
+from experiments.report.text import joined, number_text
+from experiments.run_report.cells import Comparison
+from experiments.run_report.scaling import Scaled
+
+# The images of the paper's data set, COCO val2017.
+COCO_IMAGES = 5000
+_WALL = "per_image.wall"
+
+
+@dataclass(frozen=True)
+class Advised:
+    """Advice for a family of cells, by its law. wish: what was asked for; law: its name."""
+
+    family: str
+    law: str
+    wish: Wish
+    advice: Advice
+    trials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best cell of a comparison, in a sentence."""
+
+    comparison: Comparison
+    said: str
+    trials: tuple[str, ...]
+
+
+def advise(one: Scaled, wishes: Sequence[Wish]) -> tuple[Advised, ...]:
+    """For each wish. By the Universal Scalability Law where it fits, since it knows a best number; else by Amdahl's."""
+    fits = [law for law in one.laws.values() if isinstance(law, Fit)]
+    sound = [law for law in fits if law.check.holds] or fits
+    if not sound:
+        return ()
+    law = next((law for law in sound if law.law is USL), sound[0])
+    block = one.curve.block if one.curve.block in law.one_worker else next(iter(law.one_worker))
+    fixed = [seconds for trial in one.family.trials if trial.block == block and (seconds := _fixed(trial)) is not None]
+    measured = sorted({one.family.images})
+    return tuple(
+        Advised(one.family.name, law.law.name, wish, workers_for(wish, law, fixed, measured, block), one.trials)
+        for wish in wishes
+    )
+
+
+def default_wishes(one: Scaled) -> tuple[Wish, ...]:
+    """As many images as were measured, and those of COCO val2017: as fast as possible."""
+    return tuple(Wish(images) for images in dict.fromkeys((one.family.images, COCO_IMAGES)) if images)
+
+
+def _fixed(trial: Trial) -> float | None:
+    """What a job takes whatever its images: from submission to its end, without the stage."""
+    submit, per_image, images = (trial.figure(path) for path in ("phases.submit", STAGE_3, "images"))
+    return None if submit is None or per_image is None or not images else max(0.0, submit - per_image * images)
+
+
+def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
+    """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
+
+    Only cells with as many images as most have: start-up counts for less where there are more.
+    """
+    images = [trials[0].figure("images") for trials in comparison.cells.values()]
+    usual = max(images, key=images.count)
+    cells = {cell: trials for cell, trials in comparison.cells.items() if trials[0].figure("images") == usual}
+    if comparison.video or len(cells) < 2 or usual is None:
+        return None
+    found = best_of({cell: observations(trials, _WALL) for cell, trials in cells.items()}, floor)
+    said = f"{comparison.name}: {_choice(found)}"
+    if isinstance(found, Choice):
+        said = f"{comparison.name}, {number_text(usual)} images: {_choice(found)}"
+    return Best(comparison, said, tuple(one.name for trials in cells.values() for one in trials))
+
+
+def _choice(found: Choice | NoEstimate) -> str:
+    if isinstance(found, NoEstimate):
+        return f"no choice: {found.reason}."
+    ends = [f"{joined(found.as_good)} no slower beyond noise"] if found.as_good else []
+    ends += [
+        f"{name} takes {one.value:.3g} times as long ({one.low:.3g} to {one.high:.3g})"
+        for name, one in sorted(found.slower.items(), key=lambda pair: pair[1].value)[:_NAMED]
+    ]
+    if len(found.slower) > _NAMED:
+        ends.append(f"{len(found.slower) - _NAMED} others are slower still")
+    ends += [f"not sure: {text}" for text in found.unsure[:_NAMED]]
+    return "; ".join([f"{found.best} is the fastest from submission to end", *ends]) + "."
+
+
+_NAMED = 4

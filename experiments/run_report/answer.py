@@ -1,0 +1,82 @@
+"""The answer first: does it scale, what stops it, what should I do. From the studies, or what is to be run for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from experiments.run_report import causes, scaling
+from experiments.run_report.scaling import Scaled
+from experiments.run_report.study import Study
+
+# The preset that varies the number of workers.
+_SCALING = "table-10"
+# Comparisons whose best cell is named in the answer.
+_MOST_CHOICES = 4
+
+
+@dataclass(frozen=True)
+class Answer:
+    """said: sentences, the first one the answer; trials: those it rests on."""
+
+    question: str
+    said: tuple[str, ...]
+    trials: tuple[str, ...]
+
+
+def answers(studies: Sequence[Study]) -> tuple[Answer, ...]:
+    return tuple(
+        Answer(question, tuple(said), trials)
+        for question, (said, trials) in (
+            ("Does it scale?", _scales(studies)),
+            ("What stops it?", _stops(studies)),
+            ("What should I do?", _advice(studies)),
+        )
+    )
+
+
+def scaling_study(studies: Sequence[Study]) -> tuple[Study, Scaled] | None:
+    """The family of cells that answers best, and its study."""
+    able = [(study, one) for study in studies if (one := scaling.best(study.setting.scaled))]
+    return max(able, key=lambda pair: scaling.weight(pair[1]), default=None)
+
+
+def _scales(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
+    found = scaling_study(studies)
+    if found is None:
+        why = "Not known: no cells that differ in the number of workers alone were measured in pairs"
+        return [f"{why}; `clusterbed run {_SCALING}` makes some."], ()
+    study, one = found
+    core, floor = study.comparison.core, study.setting.floor
+    where = f"Measured on {study.setting.host}" + (f", a paper core at {core:g} of a host core" if core else "")
+    where += f": {study.run.name}, {one.family.name}."
+    return [*scaling.said(one, floor), scaling.law_text(one), scaling.paid_text(one, floor), where], one.trials
+
+
+def _stops(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
+    found = scaling_study(studies)
+    if found is not None:
+        study, one = found
+        return causes.stops(one, study.setting.parts), one.trials
+    split = [part for study in studies for part in study.setting.parts if part.trials]
+    if not split:
+        return ["Not known: no trial could be split into what its time was spent on."], ()
+    return causes.largest(split[0]), split[0].trials
+
+
+def _advice(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
+    said, trials = list[str](), dict[str, None]()
+    for text, names in _advised(studies):
+        said.append(text)
+        trials.update(dict.fromkeys(names))
+    return said or ["Not known: there is nothing to choose between in what was measured."], tuple(trials)
+
+
+def _advised(studies: Sequence[Study]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    found = scaling_study(studies)
+    for one in found[0].advised if found else ():
+        warned = f" But {'; '.join(one.advice.warnings)}." if one.advice.warnings else ""
+        yield f"{one.advice.said}{warned}", one.trials
+    chosen = [one.best for one in studies if one.best]
+    for best in chosen[:_MOST_CHOICES]:
+        yield best.said, best.trials

@@ -1,0 +1,103 @@
+"""What stops it: each trial's time by part, means by cell, and what grew from the fewest workers to the most. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.analysis.decomposition import PARTS, Decomposition, decompose, difference, mean_of, sentence
+from experiments.analysis.statistics import NoEstimate
+from experiments.analysis.trials import Trial
+from experiments.eventlog import TaskRow
+from experiments.report.text import joined, measured_text, number_text
+from experiments.run_report.cells import Comparison
+from experiments.run_report.scaling import Scaled
+
+START_UP = "start-up"
+# Parts that grew by less than this share of the whole are not named.
+_WORTH_NAMING = 0.03
+_MOST_NAMED = 3
+# Cells of a comparison, for sentences on what differs between them.
+_MOST_CHANGES = 12
+Tasks = Callable[[Trial], Sequence[TaskRow] | None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A cell's parts: means over n trials of the comparison's block, or why there are none."""
+
+    cell: str
+    parts: Decomposition | NoEstimate
+    trials: tuple[str, ...]
+
+
+def split(comparison: Comparison, tasks: Tasks) -> tuple[Part, ...]:
+    """Of each cell, in order. tasks: reads a trial's tasks."""
+    made = []
+    for cell, trials in comparison.here.items():
+        found = [(one.name, decompose(one, tasks(one))) for one in trials]
+        whole = [(name, one) for name, one in found if isinstance(one, Decomposition)]
+        reasons = [one for _, one in found if isinstance(one, NoEstimate)]
+        parts = mean_of([one for _, one in whole]) if whole else reasons[0]
+        made.append(Part(cell, parts, tuple(name for name, _ in whole)))
+    return tuple(made)
+
+
+def sentences(parts: Sequence[Part]) -> list[str]:
+    """What each cell's time is made of; what could not be split says why."""
+    return [
+        sentence(one.cell, one.parts) if isinstance(one.parts, Decomposition) else f"{one.cell}: {one.parts.reason}."
+        for one in parts
+    ]
+
+
+def largest(part: Part) -> list[str]:
+    """Of a cell that was split: what most of its time goes to, the short sentence first."""
+    assert isinstance(part.parts, Decomposition)
+    seconds = part.parts.seconds
+    named = sorted(PARTS, key=lambda name: -seconds[name])[:_MOST_NAMED]
+    return [f"Of {part.cell}, above all {joined(named)}.", sentence(part.cell, part.parts)]
+
+
+def changes(parts: Sequence[Part]) -> list[str]:
+    """What changed from the first cell to each other one, by part; nothing where there are too many to be read."""
+    known = list(_by_cell(parts).items())
+    if not 2 <= len(known) <= _MOST_CHANGES:
+        return []
+    (first, before), *others = known
+    return [difference(first, before, cell, after) for cell, after in others]
+
+
+def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
+    """What keeps the most workers from being as efficient as the least, in sentences, the short one first.
+
+    By slot-seconds, which an image costs the same on any number of workers where nothing is lost: first of the job's
+    stages, then with its start-up, which all slots wait for.
+    """
+    by_cell = _by_cell(parts)
+    few, many = one.family.cells[one.least], one.family.cells[one.most]
+    if few not in by_cell or many not in by_cell:
+        missing = few if few not in by_cell else many
+        reasons = [part.parts.reason for part in parts if part.cell == missing and isinstance(part.parts, NoEstimate)]
+        return [f"Not known: {reasons[0] if reasons else f'{missing} was not measured'}."]
+    first, last = ({part: by_cell[cell].seconds[part] * by_cell[cell].slots for part in PARTS} for cell in (few, many))
+    before, after = (sum(cost.values()) - cost[START_UP] for cost in (first, last))
+    grown = {part: last[part] - first[part] for part in PARTS if part != START_UP}
+    named = [part for part in sorted(grown, key=lambda part: -grown[part]) if grown[part] > _WORTH_NAMING * after]
+    most, least = number_text(one.most), number_text(one.least)
+    said = (
+        f"Start-up left aside, an image costs {measured_text(after)} slot-seconds on {most} workers, "
+        f"{measured_text(before)} on {least}"
+    )
+    start = (
+        f"Start-up, which all workers wait for, adds {measured_text(last[START_UP])} and "
+        f"{measured_text(first[START_UP])}: less with more images."
+    )
+    if after <= before or not named:
+        return ["Nothing that adds up to a loss.", f"{said}.", start]
+    listed = ", ".join(f"{part} {grown[part]:+.3f} ({PARTS[part]})" for part in named)
+    return [f"Above all {joined(named[:_MOST_NAMED])}.", f"{said}. What grew: {listed}.", start]
+
+
+def _by_cell(parts: Sequence[Part]) -> Mapping[str, Decomposition]:
+    return {one.cell: one.parts for one in parts if isinstance(one.parts, Decomposition)}

@@ -1,0 +1,194 @@
+"""Does it scale: curves, speed-ups and laws of each family of cells, and the sentences that they give. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from experiments.analysis import scaling, statistics
+from experiments.analysis.scaling import AMDAHL, GUSTAFSON, USL, Fit, NoFit
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
+from experiments.analysis.trials import Observation, Trial, observations
+from experiments.bench.statistics import Estimate
+from experiments.claims.sides import STAGE_3
+from experiments.figures import tables
+from experiments.figures.tables import Curve, SpeedUp
+from experiments.report.text import number_text, percent_text
+from experiments.run_report.cells import Comparison, Family, families, weak_families
+
+PAID = "per_image.worker_seconds"
+# From this efficiency on, more workers are said to help in proportion.
+_PROPORTIONAL = 0.9
+_MOST_FAMILIES = 24
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A family's curve, with Amdahl's law; the other laws, by name; its speed-ups and what one pays, over the least
+    number of workers.
+
+    paid: worker-seconds per image at the most workers over those at the least; once: trials of all of these.
+    """
+
+    family: Family
+    curve: Curve
+    laws: Mapping[str, Fit | NoFit]
+    speed_ups: tuple[SpeedUp, ...] | NoEstimate
+    gain: Ratio | NoEstimate
+    paid: Ratio | NoEstimate
+
+    @property
+    def least(self) -> float:
+        return min(self.family.cells)
+
+    @property
+    def most(self) -> float:
+        return max(self.family.cells)
+
+    @property
+    def trials(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.family.trials)
+
+
+@dataclass(frozen=True)
+class Weak:
+    """A family whose images grow with its workers, by Gustafson's law."""
+
+    family: Family
+    law: Fit | NoFit
+
+
+def scaled(comparison: Comparison) -> tuple[Scaled, ...]:
+    """The comparison's families, those of most numbers of workers first; no more than a reader would look at."""
+    able = [one for one in families(comparison) if _seen(one, min(one.cells))]
+    return tuple(_scaled(one) for one in able[:_MOST_FAMILIES])
+
+
+def weak(comparison: Comparison) -> tuple[Weak, ...]:
+    """Time of the whole stage, relative to one worker; as many families as above."""
+    able = weak_families(comparison)[:_MOST_FAMILIES]
+    return tuple(Weak(one, scaling.fit(GUSTAFSON, _weak_points(one))) for one in able)
+
+
+def _scaled(family: Family) -> Scaled:
+    block, trials = family.comparison.block, family.trials
+    points = tables.points(trials, STAGE_3, "executors", block)
+    seen = [scaling.Point(_workers(one), value, one.block) for one, value in _values(trials)]
+    amdahl, usl = scaling.fit(AMDAHL, seen), scaling.fit(USL, seen)
+    by_workers = [(workers, _seen(family, workers)) for workers in family.cells]
+    least, most = min(family.cells), max(family.cells)
+    paid = {workers: observations(family.of(workers), PAID) for workers in (least, most)}
+    return Scaled(
+        family=family,
+        curve=Curve(family.name, block, points, amdahl),
+        laws={AMDAHL.name: amdahl, USL.name: usl},
+        speed_ups=tables.speed_ups(by_workers),
+        gain=statistics.ratio(_seen(family, least), _seen(family, most)),
+        paid=statistics.ratio(paid[most], paid[least]),
+    )
+
+
+def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
+    """One family's answer, the short one first: how many times as fast, at which efficiency."""
+    least, most = number_text(one.least), number_text(one.most)
+    if isinstance(one.gain, NoEstimate):
+        return [f"Not known: {most} workers against {least}: {one.gain.reason}."]
+    gain, times = one.gain.estimate, one.most / one.least
+    efficiency = Estimate(gain.value / times, gain.low / times, gain.high / times, gain.n)
+    short = _short(statistics.differs(gain, floor), efficiency)
+    return [
+        f"{short}: {most} workers do an image {_number(gain)} times as fast as {least}.",
+        f"That is an efficiency of {percent_text(efficiency.value)} ({percent_text(efficiency.low)} to "
+        f"{percent_text(efficiency.high)}; 95 % intervals, {gain.n} paired trials).",
+    ]
+
+
+def _short(differs: int, efficiency: Estimate) -> str:
+    if differs <= 0:
+        return "No" if differs else "No, not beyond noise"
+    if efficiency.low > 1:
+        return "Yes, and more than in proportion"
+    return "Yes, in proportion" if efficiency.low >= _PROPORTIONAL else "Yes, with losses"
+
+
+def law_text(one: Scaled) -> str:
+    """What the laws say of a family, misfits included; or why they say nothing."""
+    texts = []
+    for law in one.laws.values():
+        if isinstance(law, NoFit):
+            texts.append(f"No fit: {law.reason}")
+            continue
+        named = ", ".join(f"{key} {_share(value)}" for key, value in law.parameters.items())
+        check = law.check
+        bad = (
+            "" if check.holds else f", but it misses the times at {check.at:g} workers by {percent_text(check.largest)}"
+        )
+        texts.append(f"{law.law.name}: {named}{bad}{_limit(law)}")
+    return ". ".join(texts) + "."
+
+
+def _limit(law: Fit) -> str:
+    """What follows from a law for many workers."""
+    if law.law is AMDAHL:
+        serial = law.parameters["serial"]
+        if serial.value <= 0:
+            return ""
+        least = "no limit in sight" if serial.low <= 0 else f"{1 / serial.low:.3g}"
+        return (
+            f"; however many workers, at most {1 / serial.value:.3g} times as fast ({1 / serial.high:.3g} to {least})"
+        )
+    if law.law is USL:
+        peak = scaling.fastest_workers(law)
+        if peak is None:
+            return "; no number of workers beyond which more are slower"
+        high = "any number" if peak.high == float("inf") else f"{peak.high:.3g}"
+        return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {high})"
+    return ""
+
+
+def paid_text(one: Scaled, floor: NoiseFloor | None) -> str:
+    """Whether more workers cost more for an image."""
+    if isinstance(one.paid, NoEstimate):
+        return f"What an image costs on more workers is not known: {one.paid.reason}."
+    found = one.paid.estimate
+    costs = {1: "costs more", 0: "costs the same within noise", -1: "costs less"}[statistics.differs(found, floor)]
+    most, least = number_text(one.most), number_text(one.least)
+    return f"An image {costs}: {_number(found)} times as many worker-seconds on {most} workers as on {least}."
+
+
+def best(found: Sequence[Scaled]) -> Scaled | None:
+    """The family that answers best, of those with a gain."""
+    return max((one for one in found if isinstance(one.gain, Ratio)), key=weight, default=None)
+
+
+def weight(one: Scaled) -> tuple[int, int]:
+    """What an answer rests on: numbers of workers, then trials."""
+    return len(one.family.cells), len(one.family.trials)
+
+
+def _seen(family: Family, workers: float) -> tuple[Observation, ...]:
+    return observations(family.of(workers), STAGE_3)
+
+
+def _values(trials: Sequence[Trial]) -> list[tuple[Trial, float]]:
+    found = ((one, one.figure(STAGE_3)) for one in trials)
+    return [(one, value) for one, value in found if value is not None and value > 0]
+
+
+def _workers(one: Trial) -> float:
+    return one.figure("executors") or 0.0
+
+
+def _weak_points(family: Family) -> list[scaling.Point]:
+    return [
+        scaling.Point(_workers(one), value * (one.figure("images") or 0.0), one.block)
+        for one, value in _values(family.trials)
+    ]
+
+
+def _number(one: Estimate) -> str:
+    return f"{one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+
+
+def _share(one: Estimate) -> str:
+    return f"{100 * one.value:.2g} % ({100 * one.low:.2g} to {100 * one.high:.2g} %)"

@@ -1,0 +1,249 @@
+"""The report's parts on made trials: families, which figures a comparison has, causes, deviations, advice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.analysis.advice import Wish
+from experiments.analysis.trials import Trial
+from experiments.claims.types import Fact
+from experiments.errors import UserError
+from experiments.figures.drawn import Drawn
+from experiments.run_report import advising, cells, deviations, scaling
+from experiments.run_report.cells import Comparison
+from experiments.run_report.drawings import Setting, Shown, drawings
+from experiments.run_report.made import seconds_per_image
+
+NOISE = (1.0, 1.01, 0.99, 1.005, 0.995)
+
+
+def trials(cell: str, seconds: float, workers: int, images: int = 48, block: int = 1, **settings: Any) -> list[Trial]:
+    """Five rounds of a cell."""
+    return [
+        Trial(
+            name=f"{block}-{number}-{cell}",
+            preset="made",
+            comparison="made",
+            cell=cell,
+            block=block,
+            round=number,
+            core=0.5,
+            settings={"workers": workers, "images": images, **settings},
+            evidence={
+                "executors": workers,
+                "images": images,
+                "per_image": {
+                    "stage_3": seconds * noise,
+                    "wall": seconds * noise + 1,
+                    "worker_seconds": seconds * noise * workers,
+                },
+                "phases": {"submit": seconds * images * noise + 20},
+                "result": {"partitions": {"predict": settings.get("repartition") or settings.get("read_partitions")}},
+            },
+        )
+        for number, noise in enumerate(NOISE, start=1)
+    ]
+
+
+def compared(*groups: list[Trial]) -> Comparison:
+    (found,) = cells.comparisons([one for group in groups for one in group])
+    return found
+
+
+def shown(comparison: Comparison, facts: dict[str, Fact] | None = None) -> dict[str, Shown]:
+    setting = Setting(comparison, "made", "2 made cores", scaling.scaled(comparison), (), None, facts or {})
+    return {one.name: one for one in drawings(setting)}
+
+
+def rows(one: Shown) -> list[tuple[Any, ...]]:
+    assert isinstance(one.drawn, Drawn), one.drawn
+    return list(one.drawn.rows)
+
+
+# Cells and families
+
+
+def test_a_family_differs_in_workers_alone() -> None:
+    comparison = compared(
+        trials("1", 0.5, 1),
+        trials("3", 0.2, 3),
+        trials("6", 0.125, 6),
+        trials("side", 0.1, 6, image_side=160),
+        trials("big-1", 2.0, 1, images=6, model="r50"),
+        trials("big-6", 0.5, 6, images=6, model="r50"),
+    )
+    first, second = cells.families(comparison)
+    assert dict(first.cells) == {1: "1", 3: "3", 6: "6"}
+    assert dict(second.cells) == {1: "big-1", 6: "big-6"}
+    assert (first.name, second.name) == ("images 48", "images 6, model r50")
+
+
+def test_a_weak_family_has_as_many_images_for_each_worker() -> None:
+    comparison = compared(
+        trials("1", 0.5, 1, images=24),
+        trials("2", 0.3, 2, images=48),
+        trials("3", 0.2, 3, images=72),
+        trials("other", 0.2, 3, images=24),
+    )
+    (found,) = cells.weak_families(comparison)
+    assert dict(found.cells) == {1: "1", 2: "2", 3: "3"}
+
+
+def test_figures_show_the_block_with_most_trials() -> None:
+    comparison = compared(trials("a", 0.5, 1, block=2), trials("a", 0.5, 1, block=1)[:2], trials("b", 0.4, 1, block=2))
+    assert comparison.block == 2
+    assert {one.block for own in comparison.here.values() for one in own} == {2}
+
+
+def test_amdahls_fraction_is_found() -> None:
+    comparison = compared(*[trials(f"{n}", seconds_per_image(n, 0.1), n) for n in (1, 2, 3, 6)])
+    (one,) = scaling.scaled(comparison)
+    said = " ".join(scaling.said(one, None))
+    assert said.startswith("Yes, with losses: 6 workers do an image 4 (")
+    assert "an efficiency of 67 %" in said
+    assert "Amdahl: serial 1" in scaling.law_text(one)
+    # 0.1 + 0.9 / 6 on each of 6 workers, for 1 on one.
+    assert scaling.paid_text(one, None).startswith("An image costs more: 1.5 (")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        ((0.5, 0.5), "No, not beyond noise"),
+        ((0.5, 0.7), "No: "),
+        ((0.6, 0.2), "Yes, in proportion"),
+        ((0.7, 0.2), "Yes, and more than in proportion"),
+    ],
+)
+def test_the_short_answer(seconds: tuple[float, float], said: str) -> None:
+    (one,) = scaling.scaled(compared(trials("1", seconds[0], 1), trials("3", seconds[1], 3)))
+    assert scaling.said(one, None)[0].startswith(said)
+
+
+# Which figures a comparison has
+
+
+def test_yarn_stands_beside_standalone_and_three_nodes_beside_two() -> None:
+    found = shown(
+        compared(
+            trials("yarn-3", 0.4, 3, topology="yarn"),
+            trials("yarn-2", 0.5, 2, topology="yarn"),
+            trials("standalone-3", 0.3, 3, topology="standalone"),
+        )
+    )
+    assert [row[0] for row in rows(found["made-yarn-standalone"])] == ["yarn-3", "standalone-3"]
+    assert [row[0] for row in rows(found["made-nodes"])] == ["yarn-3", "yarn-2"]
+    drawn = found["made-yarn-standalone"].drawn
+    assert isinstance(drawn, Drawn)
+    assert "yarn-3 over standalone-3: 1.33 (" in drawn.caption
+
+
+def test_partitions_are_a_curve_for_each_way_of_making_them() -> None:
+    found = shown(
+        compared(
+            trials("12-as-read", 0.4, 3, engine="bigdl", read_partitions=12),
+            trials("48-as-read", 0.5, 3, engine="bigdl", read_partitions=48),
+            trials("48-shuffled", 0.7, 3, engine="bigdl", read_partitions=12, repartition=48),
+        )
+    )
+    assert [(row[0], row[1]) for row in rows(found["made-partitions"])] == [
+        ("as read", 12),
+        ("as read", 48),
+        ("repartitioned", 48),
+    ]
+
+
+def test_precisions_stand_against_the_accuracy_that_was_measured() -> None:
+    facts = {
+        "model_mask_ap": Fact(0.58, "bench", 0.56, 0.60, 300),
+        "model_int8_ap_fraction": Fact(0.99, "bench", 0.98, 1.0, 300),
+    }
+    comparison = compared(
+        *[
+            trials(weights, seconds, 2, model="small", precision="f32", weights=weights)
+            for weights, seconds in (("FP32", 0.4), ("FP16", 0.4), ("INT8", 0.2))
+        ]
+    )
+    found = {row[0]: row for row in rows(shown(comparison, facts)["made-precisions"])}
+    assert found["FP32, f32"][5] == 0.58
+    assert found["INT8, f32"][5] == pytest.approx(0.58 * 0.99)
+    assert found["FP16, f32"][5] is None
+
+
+def test_a_video_has_a_bar_for_each_library() -> None:
+    made = [
+        Trial(
+            name=f"{number}-exp-1",
+            preset="table-1",
+            comparison="table-1",
+            cell="exp-1",
+            block=1,
+            round=number,
+            core=None,
+            settings={"model": "r50"},
+            evidence={"per_frame": {"torch": {"total": 2.0 + number / 100}, "onnx": {"total": 1.0 + number / 100}}},
+        )
+        for number in range(1, 6)
+    ]
+    found = shown(compared(made))
+    assert list(found) == ["made-frames"]
+    assert [(row[0], row[4]) for row in rows(found["made-frames"])] == [("exp-1, torch", 5), ("exp-1, onnx", 5)]
+
+
+def test_more_cells_than_can_be_read_are_said_to_be_left_to_the_table() -> None:
+    found = shown(compared(*[trials(f"cell-{number}", 0.4, 2, read_partitions=number) for number in range(30)]))
+    drawn = found["made-cells"].drawn
+    assert isinstance(drawn, Drawn)
+    assert len(drawn.rows) == 24
+    assert "the first 24 of 30 cells are drawn, all are in the table of cells" in drawn.caption
+
+
+def test_without_tasks_nobody_knows_where_the_time_goes() -> None:
+    found = shown(compared(trials("a", 0.4, 2)))
+    assert not isinstance(found["made-where-time-goes"].drawn, Drawn)
+    assert list(found) == ["made-where-time-goes"]
+
+
+# Advice and deviations
+
+
+def test_advice_without_a_limit_stays_within_what_was_measured() -> None:
+    comparison = compared(*[trials(f"{n}", seconds_per_image(n, 0.1), n) for n in (1, 2, 3, 6)])
+    (one,) = scaling.scaled(comparison)
+    free, short = advising.advise(one, [Wish(48), Wish(48, deadline=25.0)])
+    assert free.advice.workers == 6
+    assert "the fastest of those measured" in free.advice.said
+    assert "the cheapest, 1: " in free.advice.said
+    # 20 s of start-up and 48 images: 5 s are left, at 0.104 s an image.
+    assert short.advice.workers is not None
+    assert short.advice.workers > 6
+    assert "outside of what was measured" in short.advice.warnings[0]
+
+
+def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
+    comparison = compared(
+        trials("slow", 0.5, 2, engine="bigdl"), trials("fast", 0.2, 2), trials("few", 0.1, 2, images=6)
+    )
+    found = advising.best_cell(comparison, None)
+    assert found is not None
+    assert "fast is the fastest from submission to end; slow takes 1.25 times as long" in found.said
+    assert "few" not in found.said
+
+
+def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
+    made = trials("a", 0.5, 1, timing="paper", model="small", weights="INT8")
+    made[0].evidence["result"]["versions"] = {"spark": "3.1.3"}  # type: ignore[index]
+    found = {one.what: one.ours for one in deviations.deviations(made, ["2 made cores"])}
+    assert found["Spark"] == "3.1.3"
+    assert found["OpenVINO"] == deviations.UNKNOWN
+    assert "2 made cores" in found["Processors"]
+    assert "a paper core is worth 0.5 of a host core" in found["Processors"]
+    assert found["Model"] == "small INT8"
+    assert "timers: paper" in found["Materialising"]
+    path = tmp_path / "deviations.toml"
+    path.write_text('schema = 1\n[[deviations]]\nwhat = "a"\npaper = "b"\nours = "{nothing}"\nwhy = "c"\n')
+    with pytest.raises(UserError, match=r"nothing.* is not known; there are: versions\.spark, hosts"):
+        deviations.deviations(made, [], path)
