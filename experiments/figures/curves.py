@@ -20,7 +20,7 @@ from experiments.figures.tables import Curve, Point, SpeedUp
 from experiments.report.text import percent_text
 
 # Points of a fitted curve that are drawn.
-_STEPS = 60
+_STEPS = 30
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def _made(wanted: list[Step]) -> list[str]:
     """Makes each step; one that fails does not stop the others. Returns what failed; what a host cannot do is said."""
     failures = []
     for number, step in enumerate(wanted, start=1):
-        output.progress(f"reproduce {number}/{len(wanted)}: {step.name}, about {_time(step.seconds)}")
+        output.progress(f"reproduce {number}/{len(wanted)}: {step.name}, left: {_time(step.seconds)}")
         try:
             step.make()
         except HostError as error:
@@ -68,7 +68,7 @@ def _made(wanted: list[Step]) -> list[str]:
 
 def _time(seconds: float) -> str:
     if not seconds:
-        return "done"
+        return "nothing"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

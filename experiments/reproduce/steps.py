@@ -35,7 +35,8 @@ FIRST = ("aa", "table-1", "table-2", "tables-3-4", "table-5", "table-6", "table-
 ONLY_ASKED_FOR = ("table-10-full",)
 EVALUATION, ACCURACY = "evaluation", "accuracy.json"
 # Models of the presets: configuration, side of the input in pixels, seconds that a build takes on two cores.
-BUILT = (("small", models.SMALL_SIZE, 90.0), ("r50", models.PAPER_SIZE, 420.0))
+# The paper's own comes first: what its manifest says is what the claims are about.
+BUILT = (("r50", models.PAPER_SIZE, 420.0), ("small", models.SMALL_SIZE, 90.0))
 SCENES = 300
 _EVALUATION_SECONDS, _REPORT_SECONDS = 240.0, 30.0
 # Claim S3 on R50 with a small input: six trials a repeat, three repeats, some 35 s each.

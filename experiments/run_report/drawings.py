@@ -24,7 +24,7 @@ from experiments.run_report.cells import PER_FRAME, Comparison, label
 from experiments.run_report.scaling import PAID, Scaled
 
 # More bars, or curves, than this in one figure cannot be read; the others are in the table of all cells.
-MOST_BARS, MOST_CURVES = 24, 6
+MOST_BARS, MOST_CURVES = 16, 6
 _LEAST_WORKERS = 3
 _PREDICTED = "result.partitions.predict"
 

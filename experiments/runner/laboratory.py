@@ -137,7 +137,7 @@ class Clusters:
         assert planned.cluster is not None
         path = self._folder / "topologies" / f"{planned.cluster.name}.toml"
         path.parent.mkdir(exist_ok=True)
-        comment = f"{planned.cluster.source} at {planned.share} of a host core for a paper core, as run."
+        comment = f"{Path(planned.cluster.source).name} at {planned.share} of a host core for a paper core, as run."
         path.write_text(clusters.to_toml(planned.cluster, comment))
         return load_topology(str(path))
 

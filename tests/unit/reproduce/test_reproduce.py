@@ -11,6 +11,7 @@ import pytest
 
 from experiments.cli.app import guarded
 from experiments.errors import HostError, RunFailed
+from experiments.host.models import Model
 from experiments.matrix.costs import REFERENCE_ISA, REFERENCE_SECONDS, Calibration
 from experiments.matrix.plan import Host
 from experiments.matrix.preset import shipped_presets
@@ -197,3 +198,18 @@ def test_the_report_gets_the_facts_that_claims_rest_on(tmp_path: Path, monkeypat
     assert reported == [tmp_path]
     facts = json.loads((tmp_path / "facts.json").read_text())["facts"]
     assert facts[NAME]["value"] == pytest.approx(0.01)
+
+
+def test_claims_about_the_model_rest_on_the_papers_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def built(name: str, size: int, *_: object) -> Model:
+        folder = tmp_path / f"yolact-{name}-{size}"
+        folder.mkdir()
+        priors = {"priors.onnx": {"bytes": 16 * {550: 19_248, 192: 2_000}[size]}}
+        (folder / "manifest.json").write_text(json.dumps({"name": folder.name, "files": priors}))
+        return Model(folder)
+
+    monkeypatch.setattr(workflow.artefacts, "model", built)
+    list(steps(tmp_path, [], (), print))[-1].make()
+    facts = json.loads((tmp_path / "facts.json").read_text())["facts"]
+    assert facts["model_priors_bytes"]["value"] == 307_968
+    assert facts["model_priors_bytes"]["source"] == "manifest of yolact-r50-550"

@@ -197,8 +197,8 @@ def test_more_cells_than_can_be_read_are_said_to_be_left_to_the_table() -> None:
     found = shown(compared(*[trials(f"cell-{number}", 0.4, 2, read_partitions=number) for number in range(30)]))
     drawn = found["made-cells"].drawn
     assert isinstance(drawn, Drawn)
-    assert len(drawn.rows) == 24
-    assert "the first 24 of 30 cells are drawn, all are in the table of cells" in drawn.caption
+    assert len(drawn.rows) == 16
+    assert "the first 16 of 30 cells are drawn, all are in the table of cells" in drawn.caption
 
 
 def test_without_tasks_nobody_knows_where_the_time_goes() -> None:
