@@ -184,7 +184,8 @@ def ray_trial(bed: Bed, job: Job) -> Trial:
 
 def pandas_udf_trial(bed: Bed, job: Job) -> Trial:
     """The job's work by a pandas_udf in the bed's node."""
-    conf = spark.resources(bed.spec) | {
+    conf = spark.resources(bed.spec) | spark.light_executors(bed.spec)
+    conf |= {
         "spark.pyspark.driver.python": PYTHON,
         "spark.pyspark.python": PYTHON,
         **peer_settings().pandas_udf.spark,
@@ -209,6 +210,6 @@ def _peer(bed: Bed, name: str, job: Job, command: Sequence[str], environment: Ma
 def empty_tasks(bed: Bed, *, tasks: int, repeats: int) -> dict[str, Any]:
     """Tasks that do nothing, through the driver of the bed's cluster, its quotas lifted."""
     put(bed.driver)
-    conf = spark.resources(bed.spec) | spark.waiting(120) | {"spark.pyspark.python": PYTHON}
-    conf["spark.pyspark.driver.python"] = PYTHON
+    conf = spark.resources(bed.spec) | spark.light_executors(bed.spec) | spark.waiting(120)
+    conf |= {"spark.pyspark.python": PYTHON, "spark.pyspark.driver.python": PYTHON}
     return run(bed, bed.driver, submission(bed, "empty_tasks", conf, str(tasks), str(repeats)), {})

@@ -13,11 +13,6 @@ from experiments.types import ClusterSpec
 TIMEOUT = 240.0
 _JAR = "/opt/clusterbed/canary.jar"
 _IMPORTS = ("/opt/env/bin/python3", "-c", "import cv2, numpy, pyarrow, openvino.runtime, bigdl.orca")
-# Small executors that start fast; the job's own size is asked for by the job.
-_CONF = {
-    "spark.executor.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.ui.enabled": "false",
-}
 
 
 def run(engine: Engine, spec: ClusterSpec) -> list[str]:
@@ -27,7 +22,7 @@ def run(engine: Engine, spec: ClusterSpec) -> list[str]:
         _stage_libraries(engine, spec, container)
     executors = spec.total_executors if spec.manager != "local" else 1
     command = () if spec.manager == "yarn" else _IMPORTS
-    conf = spark.resources(spec) | spark.waiting(120) | _CONF
+    conf = spark.resources(spec) | spark.waiting(120) | spark.light_executors(spec) | {"spark.ui.enabled": "false"}
     application = (_JAR, str(executors), str(spec.total_executor_cores), *command)
     arguments = spark.arguments(spec, conf, *application, options=("--class", "Canary"))
     done = engine.exec(container, ["as-cluster", "env", "HOME=/home/cluster", *arguments], timeout=TIMEOUT, check=False)

@@ -10,6 +10,9 @@ LIBRARIES = "hdfs:///clusterbed/spark-libraries.zip"
 PACKED = "hdfs:///clusterbed/environment.tar.gz"
 # Room for the JVM of a driver; its Python stands beside it.
 DRIVER_MEMORY = "1g"
+# For a JVM that schedules and hands files on: it computes nothing that would repay a second compiler, or a collector
+# with threads of its own, and both would take the cores from those that do.
+LIGHT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 _BIGDL = "/opt/env/lib/python3.9/site-packages/bigdl/share"
 _BIGDL_JARS = "lib/python3.9/site-packages/bigdl/share/{part}/lib/*"
 _BIGDL_PARTS = ("core", "dllib", "orca")
@@ -33,8 +36,7 @@ def resources(spec: ClusterSpec) -> dict[str, str]:
     executor, conf = spec.executor, {"spark.driver.memory": DRIVER_MEMORY, "spark.driver.host": spec.driver.name}
     if spec.manager == "local":
         return conf | {"spark.driver.memory": f"{executor.memory_mb}m"}
-    # The driver starts and commits; it computes nothing that would repay a second compiler.
-    conf |= {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+    conf |= {"spark.driver.extraJavaOptions": LIGHT_JVM}
     conf |= {"spark.executor.cores": str(executor.cores), "spark.executor.memory": f"{executor.memory_mb}m"}
     if spec.manager == "standalone":
         return conf | {"spark.cores.max": str(spec.total_executor_cores)}
@@ -46,6 +48,12 @@ def resources(spec: ClusterSpec) -> dict[str, str]:
         "spark.yarn.am.resource.am-slot.amount": "1",
         "spark.yarn.submit.waitAppCompletion": "true",
     }
+
+
+def light_executors(spec: ClusterSpec) -> dict[str, str]:
+    """Settings for an application whose work is done in Python; in local mode the driver's JVM is the executor's."""
+    where = "driver" if spec.manager == "local" else "executor"
+    return {f"spark.{where}.extraJavaOptions": LIGHT_JVM}
 
 
 def waiting(seconds: int) -> dict[str, str]:

@@ -143,6 +143,8 @@ def _main() -> bytes:
 
 def _command(spec: ClusterSpec, job: Job, folder: str, own: Mapping[str, str]) -> list[str]:
     conf = spark.resources(spec) | spark.waiting(EXECUTORS_TIMEOUT) | spark.bigdl(spec, job.threads_per_task)
+    if job.engine == "fused":
+        conf |= spark.light_executors(spec)
     conf |= own
     options = (*spark.bigdl_properties(), "--name", "clusterbed", "--py-files", f"{folder}/cluster_app.zip")
     return spark.arguments(spec, conf, f"{folder}/main.py", f"{folder}/job.json", options=options)

@@ -33,6 +33,12 @@ def test_resources_of_standalone() -> None:
     assert not any(key.startswith("spark.yarn") for key in found)
 
 
+def test_light_executors_are_the_jvms_that_run_tasks() -> None:
+    assert spark.light_executors(LOCAL) == {"spark.driver.extraJavaOptions": spark.LIGHT_JVM}
+    for spec in (STANDALONE, YARN):
+        assert spark.light_executors(spec) == {"spark.executor.extraJavaOptions": spark.LIGHT_JVM}
+
+
 def test_resources_of_yarn() -> None:
     found = spark.resources(YARN)
     assert found["spark.executor.instances"] == "3"
