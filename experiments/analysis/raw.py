@@ -1,4 +1,4 @@
-"""Reads what a run keeps of a trial beside its record: tasks/TRIAL.json and samples/TRIAL.jsonl."""
+"""Reads what a run keeps of a trial beside its record: tasks/TRIAL.json and samples/TRIAL.jsonl, packed or not."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from experiments.errors import UserError
 from experiments.eventlog import TaskRow
 from experiments.runner.samples import Sample
+from experiments.store import packing
 
 Row = TypeVar("Row", TaskRow, Sample)
 
@@ -21,8 +22,8 @@ def read_tasks(run: Path, trial: str) -> tuple[TaskRow, ...] | None:
     """A trial's tasks as Spark's event log gave them; None where they were not kept. Raises UserError for a damaged
     file, or a schema that this release does not know.
     """
-    path = run / "tasks" / f"{trial}.json"
-    content = _json(path, _text(path))
+    path = run / packing.TASKS / f"{trial}.json"
+    content = _json(path, _text(run, path))
     if content is None:
         return None
     schema = content.get("schema") if isinstance(content, Mapping) else None
@@ -33,17 +34,16 @@ def read_tasks(run: Path, trial: str) -> tuple[TaskRow, ...] | None:
 
 def read_samples(run: Path, trial: str) -> tuple[Sample, ...] | None:
     """What its nodes used, in the order of sampling; None where nothing was kept. Raises UserError as above."""
-    path = run / "samples" / f"{trial}.jsonl"
-    text = _text(path)
+    path = run / packing.SAMPLES / f"{trial}.jsonl"
+    text = _text(run, path)
     return None if text is None else _rows(Sample, [_json(path, line) for line in text.splitlines()], path)
 
 
-def _text(path: Path) -> str | None:
+def _text(run: Path, path: Path) -> str | None:
+    content = packing.read(run, path.parent.name, path.name)
     try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
+        return None if content is None else content.decode()
+    except UnicodeDecodeError as error:
         raise UserError(f"{path}: cannot be read ({error}); restore the file") from None
 
 

@@ -27,6 +27,7 @@ from experiments.run_report.facts import collect as collect_facts
 from experiments.run_report.facts import write_facts
 from experiments.runner import artefacts, runs
 from experiments.runner.progress import ENDED, TRIAL
+from experiments.store import packing
 from experiments.store.records import RECORDS, load
 
 # First the host's noise floor, then the paper's tables; presets that are not named follow by name.
@@ -138,6 +139,7 @@ def _preset(folder: Path, name: str, changes: Sequence[str]) -> None:
     preset = load_preset(name, changes)
     target = folder / preset.name
     plan = runs.run_in(target, preset, changes, resume=(target / runs.PRESET).exists())
+    packing.pack(target)
     progress(runs.verdict(target, plan))
 
 

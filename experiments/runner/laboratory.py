@@ -34,6 +34,7 @@ from experiments.runner.inputs import Inputs
 from experiments.runner.samples import Sampler
 from experiments.runner.seam import Outcome, TimedOut
 from experiments.runner.verdict import Ran, Row, invalid
+from experiments.store.packing import EVENTS, LOGS, SAMPLES, TASKS
 from experiments.topology import load_topology
 from experiments.types import ClusterSpec
 
@@ -211,7 +212,7 @@ class Clusters:
         )
 
     def _keep_tasks(self, log: Application, trial: str) -> None:
-        path = self._folder / "tasks" / f"{trial}.json"
+        path = self._folder / TASKS / f"{trial}.json"
         path.parent.mkdir(exist_ok=True)
         executors = [asdict(one) for one in log.executors]
         content = {"schema": 1, "application": log.app_id, "start_time": log.start_time, "executors": executors}
@@ -219,16 +220,16 @@ class Clusters:
 
     def _keep(self, spec: ClusterSpec, scratch: Path, trial: str, sampler: Sampler) -> None:
         """Moves a trial's raw evidence to where it stays, and removes its output from the cluster. Never raises."""
-        logs = self._folder / "logs" / trial
+        logs = self._folder / LOGS / trial
         logs.mkdir(parents=True, exist_ok=True)
         try:
-            sampler.save(self._folder / "samples" / f"{trial}.jsonl")
+            sampler.save(self._folder / SAMPLES / f"{trial}.jsonl")
             if (scratch / "driver.log").exists():
                 (scratch / "driver.log").replace(logs / f"{spec.driver.name}-driver.log")
             if (scratch / "events").exists():
-                shutil.rmtree(self._folder / "events" / trial, ignore_errors=True)
-                (self._folder / "events").mkdir(exist_ok=True)
-                (scratch / "events").rename(self._folder / "events" / trial)
+                shutil.rmtree(self._folder / EVENTS / trial, ignore_errors=True)
+                (self._folder / EVENTS).mkdir(exist_ok=True)
+                (scratch / "events").rename(self._folder / EVENTS / trial)
             # Both are waits for the engine, and stand between trials.
             with ThreadPoolExecutor(max_workers=1) as pool:
                 output = f"{_OUTPUTS.get(spec.manager, 'file:/srv/out')}/{trial}"

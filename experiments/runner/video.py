@@ -19,6 +19,7 @@ from experiments.matrix.plan import PlannedCell
 from experiments.matrix.settings import MODELS
 from experiments.runner import artefacts, environment, steady
 from experiments.runner.seam import Outcome
+from experiments.store.packing import SAMPLES
 
 Say = Callable[[str], None]
 
@@ -71,7 +72,7 @@ class Videos:
         attend(Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options), self._say)
         seconds = time.monotonic() - begin
         lines = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
-        kept = self._folder / "samples" / f"{trial}.jsonl"
+        kept = self._folder / SAMPLES / f"{trial}.jsonl"
         kept.parent.mkdir(exist_ok=True)
         (out / "times.jsonl").replace(kept)
         return Outcome(

@@ -50,7 +50,17 @@ RULES_OF_CLAIMS = [
     if kind not in ("later", "not testable", "open")
 ]
 # Where a record holds what a rule may ask for.
-PLACES = ("per_image", "per_frame", "phases", "hosts", "result", "images", "executors", "seconds")
+PLACES = (
+    "per_image",
+    "per_frame",
+    "phases",
+    "hosts",
+    "partition_images",
+    "result",
+    "images",
+    "executors",
+    "seconds",
+)
 
 
 def test_every_claim_of_the_paper_is_in_the_ledger() -> None:

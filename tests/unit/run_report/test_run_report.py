@@ -21,6 +21,7 @@ from experiments.run_report import facts, made, write
 from experiments.run_report.reading import read_runs
 from experiments.run_report.sources import Lines
 from experiments.run_report.write import Written, write_report
+from experiments.store import packing
 
 LOADING = ("src", "href", "srcset", "data", "action", "poster")
 
@@ -145,6 +146,16 @@ def test_every_claim_has_a_verdict_and_deviations_stand_before(html: str, page: 
 def test_built_twice_it_is_the_same(run: Path) -> None:
     before = digests(run)
     write_report([str(run)], wish=Wish(200, deadline=60))
+    assert digests(run) == before
+
+
+def test_a_packed_run_has_the_same_report(tmp_path: Path) -> None:
+    run = small(tmp_path / "made-1")
+    write_report([str(run)])
+    before = digests(run)
+    packing.pack(run)
+    assert not (run / "tasks").exists()
+    write_report([str(run)])
     assert digests(run) == before
 
 
