@@ -13,12 +13,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import least_squares
 from scipy.stats import f as f_distribution
 from scipy.stats import t as t_distribution
 
-from experiments.analysis.statistics import Numbers, interval
+from experiments.analysis.statistics import Numbers
 from experiments.bench.statistics import CONFIDENCE, SEED, Estimate
 from experiments.errors import RunFailed
 
@@ -248,20 +247,3 @@ def scaled_speedup(serial: float, workers: float) -> float:
 def efficiency(speedup: Estimate, workers: float) -> Estimate:
     """Speed-up over workers: 1 where each does as much as one alone."""
     return Estimate(speedup.value / workers, speedup.low / workers, speedup.high / workers, speedup.n)
-
-
-def heterogeneous_efficiency(together: Sequence[float], alone: Sequence[Sequence[float]]) -> Estimate:
-    """Throughput of all nodes together over the sum of their throughputs alone, with its bootstrap interval.
-
-    together, and alone by node: seconds per image of each trial. Raises RunFailed unless each has two positive times.
-    """
-    samples = [np.asarray(times, np.float64) for times in (together, *alone)]
-    if len(samples) < 2 or any(len(times) < 2 or not (times > 0).all() for times in samples):
-        raise RunFailed("heterogeneous efficiency needs two positive times of the cluster, and of each node alone")
-
-    def share(whole: Numbers, *nodes: Numbers, axis: int) -> npt.NDArray[np.float64]:
-        parts: Any = sum(1 / np.median(node, axis=axis) for node in nodes)
-        found: npt.NDArray[np.float64] = 1 / np.median(whole, axis=axis) / parts
-        return found
-
-    return interval(samples, share)

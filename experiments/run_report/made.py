@@ -135,10 +135,7 @@ def trial(one: Cell, number: int, seconds: float) -> tuple[dict[str, Any], list[
             "wall": round(total / images, 5),
             "worker_seconds": round(seconds * workers, 5),
         },
-        "hosts": {
-            host: {"images": sum(1 + task.index % 2 for task in tasks if task.host == host), "tasks": 1}
-            for host in hosts
-        },
+        "hosts": {host: {"images": round(images * _share(tasks, host)), "tasks": 1} for host in hosts},
         "images": images,
         "executors": workers,
         "slots": workers,

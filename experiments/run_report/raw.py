@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,6 +39,12 @@ class RawFiles:
         run, _ = self._runs.folder_of(trial.name)
         spec = self.spec(run.path / "topologies" / f"{trial.evidence.get('cluster')}.toml")
         return {node.name: executor.host_cores for node, executor in spec.executors} if spec else {}
+
+    def unequal(self, trials: Sequence[Trial]) -> bool:
+        """Whether the executors of these trials' cluster have shares, or instruction sets, that differ."""
+        run, _ = self._runs.folder_of(trials[0].name)
+        spec = self.spec(run.path / "topologies" / f"{trials[0].evidence.get('cluster')}.toml")
+        return spec is not None and len({(executor.host_cores, node.isa) for node, executor in spec.executors}) > 1
 
     def clusters(self, run: RunFolder) -> list[ClusterSpec]:
         """Those of a run, by name."""

@@ -10,8 +10,9 @@ from experiments.claims import sides
 from experiments.claims.types import Evidence
 from experiments.errors import RunFailed
 from experiments.report.text import joined
-from experiments.run_report import advising, causes, cells, scaling
+from experiments.run_report import advising, balance, causes, cells, scaling
 from experiments.run_report.advising import Advised, Best
+from experiments.run_report.balance import Balance
 from experiments.run_report.cells import Comparison
 from experiments.run_report.drawings import Setting
 from experiments.run_report.raw import RawFiles
@@ -23,10 +24,11 @@ _NO_HOST = "a host that was not described"
 
 @dataclass(frozen=True)
 class Study:
-    """run: that the comparison's block is of."""
+    """run: that the comparison's block is of. balances: of its cells on unequal nodes."""
 
     run: RunFolder
     setting: Setting
+    balances: tuple[Balance, ...]
     weak: tuple[Weak, ...]
     best: Best | None
     advised: tuple[Advised, ...]
@@ -70,7 +72,9 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
     best = scaling.best(setting.scaled)
     wishes = dict.fromkeys([*([wish] if wish else []), *advising.default_wishes(best)]) if best else ()
     advised = advising.advise(best, tuple(wishes)) if best else ()
-    return Study(run, setting, scaling.weak(comparison), advising.best_cell(comparison, floor), advised)
+    uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
+    balances = balance.balances(comparison, raw.tasks) if uneven else ()
+    return Study(run, setting, balances, scaling.weak(comparison), advising.best_cell(comparison, floor), advised)
 
 
 def _host(comparison: Comparison, evidence: Evidence) -> str:

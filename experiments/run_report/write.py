@@ -14,7 +14,7 @@ from experiments.claims.ledger import QUESTIONS, as_json, ledger, load_claims
 from experiments.claims.types import Entry, Evidence
 from experiments.errors import RunFailed, UserError
 from experiments.figures.drawn import Drawn, save
-from experiments.run_report import content, page
+from experiments.run_report import balance, content, page
 from experiments.run_report.answer import Answer, answers, scaling_study
 from experiments.run_report.causes import changes, sentences
 from experiments.run_report.deviations import deviations, of_jobs
@@ -55,7 +55,7 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
     found = studies(runs, evidence, raw, wish)
     claims, questions = ledger(evidence), ledger(evidence, load_claims(QUESTIONS))
     told = answers(found.found)
-    drawer = _Drawer(raw, lines, folder / FIGURES, _close_up(found.found, raw))
+    drawer = _Drawer(raw, lines, folder / FIGURES, _close_up(found.found))
     sections, problems = _sections(found, drawer)
     drawn = [figure for section in sections for figure in section["figures"] if "picture" in figure]
     _remove_others(folder / FIGURES, {figure["name"] for figure in drawn})
@@ -103,15 +103,11 @@ class _Drawer:
     close_up: frozenset[str]
 
 
-def _close_up(found: Sequence[Study], raw: RawFiles) -> frozenset[str]:
+def _close_up(found: Sequence[Study]) -> frozenset[str]:
     """Of few studies all; of many those on clusters of unequal nodes, and the one that says whether it scales."""
     if len(found) <= _MOST_CLOSE_UPS:
         return frozenset(study.setting.name for study in found)
-    unequal = [
-        study
-        for study in found
-        if any(len(set(raw.cores(trials[0]).values())) > 1 for trials in study.comparison.here.values())
-    ]
+    unequal = [study for study in found if study.balances]
     best = scaling_study(found)
     return frozenset(study.setting.name for study in [*unequal, *([best[0]] if best else [])])
 
@@ -141,6 +137,7 @@ def _section(study: Study, drawer: _Drawer) -> Mapping[str, Any]:
         "cells": page.table(content.cells_table(study, lines)) if not comparison.video else None,
         "scaling": _scaling_rows(study),
         "weak": [weak_text(one) for one in study.weak],
+        "balances": [(balance.sentence(one), lines.text(one.trials)) for one in study.balances],
         "parts": sentences(parts),
         "changes": changes(parts),
         "advised": [(one, lines.text(one.trials)) for one in study.advised],

@@ -65,7 +65,7 @@ def _names(folder: Path) -> Iterator[str]:
 
 
 def _write(files: Mapping[str, bytes], path: Path) -> None:
-    with tarfile.open(path, "w:xz", preset=_PRESET, format=tarfile.PAX_FORMAT) as tar:
+    with lzma.open(path, "wb", preset=_PRESET) as file, tarfile.open(fileobj=file, mode="w") as tar:
         for name in sorted(files):
             # Owner, time and mode are left as they are made: what differs between hosts must not differ here.
             entry = tarfile.TarInfo(name)

@@ -133,14 +133,3 @@ def test_gustafson_on_his_own_figures() -> None:
 
 def test_efficiency() -> None:
     assert scaling.efficiency(Estimate(4.5, 4.2, 4.8, 5), 6).value == pytest.approx(0.75)
-
-
-def test_heterogeneous_efficiency() -> None:
-    # Nodes of 1 and 0.5 images per second; together 1.2.
-    found = scaling.heterogeneous_efficiency([1 / 1.2] * 3, [[1.0] * 3, [2.0] * 3])
-    assert found.value == pytest.approx(0.8)
-    assert found.low == pytest.approx(0.8)
-    spread = scaling.heterogeneous_efficiency([0.8, 0.85, 0.9], [[1.0, 1.1], [2.0, 2.2]])
-    assert spread.low < spread.value < spread.high
-    with pytest.raises(RunFailed, match="two positive times"):
-        scaling.heterogeneous_efficiency([1.0, 1.0], [[1.0]])

@@ -149,6 +149,31 @@ def test_built_twice_it_is_the_same(run: Path) -> None:
     assert digests(run) == before
 
 
+OLD_WORKER = """
+[[nodes]]
+name = "old-worker"
+roles = ["spark-worker"]
+machine = "a"
+cpus = 0.25
+memory = "3g"
+isa = "AVX2"
+executor = { cores = 1, memory = "1536m", core_share = 0.25 }
+"""
+
+
+def test_on_unequal_nodes_it_says_how_well_they_were_used(html: str, tmp_path: Path) -> None:
+    heading = "How well unequal nodes were used"
+    assert heading not in html
+    run = small(tmp_path / "made-1")
+    for path in (run / "topologies").glob("*.toml"):
+        path.write_text(path.read_text() + OLD_WORKER)
+    text = write_report([str(run)]).report.read_text(encoding="utf-8")
+    assert heading in text
+    said = re.findall(r"<li>workers-(\d)-images-24: ([0-9.]+) % \(.*?5 trials\) of what its nodes would", text)
+    assert {workers for workers, _ in said} == {"1", "2", "3", "4", "6"}
+    assert all(50 < float(share) <= 100 for _, share in said)
+
+
 def test_a_packed_run_has_the_same_report(tmp_path: Path) -> None:
     run = small(tmp_path / "made-1")
     write_report([str(run)])
