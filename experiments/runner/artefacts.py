@@ -1,4 +1,4 @@
-"""What a trial computes with: the model of a cell, the code that goes with a job, and digests of both."""
+"""What a trial computes with: the model of a cell, the code that goes with a job, and what tells them from others."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def model(name: str, size: int, full: bool, say: Say) -> models.Model:
     return models.build(models.SHIPPED, [size], say, configuration=name, full=full)[size]
 
 
-def model_digest(built: models.Model, weights: str) -> str:
-    """Of the files that a job reads."""
-    digest = hashlib.sha256()
-    for name in (FILES[weights], FILES[weights].replace(".xml", ".bin"), "priors.npy"):
-        digest.update((built.folder / name).read_bytes())
-    return digest.hexdigest()[:16]
+def made_from(built: models.Model) -> str:
+    """Of the builder, the code and the weights that a model was built from.
+
+    Not of the built files: another processor rounds otherwise when seeded weights are fitted or ranges of INT8 are
+    measured, and a run is to go on on another host.
+    """
+    return built.folder.parent.name
 
 
 @cache

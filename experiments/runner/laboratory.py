@@ -28,7 +28,7 @@ from experiments.matrix.settings import MODELS, TRAINED, job_keys
 from experiments.matrix.types import Settings
 from experiments.render import image as node_image
 from experiments.runner import artefacts, environment, evidence, inputs, nodes, steady
-from experiments.runner.artefacts import FILES, application_digest, model_digest
+from experiments.runner.artefacts import FILES, application_digest, made_from
 from experiments.runner.evidence import Times
 from experiments.runner.inputs import Inputs
 from experiments.runner.samples import Sampler
@@ -68,7 +68,7 @@ class Clusters:
         chosen = setting(str(named)) if named is not None else None
         used = {node_image(spec, node).split("/")[1].split(":")[0] for node in spec.nodes}
         return {
-            "model": {"name": model.folder.name, "file": FILES[weights], "digest": model_digest(model, weights)},
+            "model": {"name": model.folder.name, "file": FILES[weights], "made_from": made_from(model)},
             "input": {"source": given.source, "images": len(given.files), "digest": given.digest},
             "engine_setting": {"job": dict(chosen.job), "spark": dict(chosen.spark)} if chosen else None,
             "application": application_digest(),

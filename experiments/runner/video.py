@@ -42,7 +42,7 @@ class Videos:
     def content(self, planned: PlannedCell) -> Mapping[str, Any]:
         built = self._model(planned)
         return {
-            "model": {"name": built.folder.name, "digest": artefacts.model_digest(built, "FP32")},
+            "model": {"name": built.folder.name, "made_from": artefacts.made_from(built)},
             "node_images": {TABLE_1_IMAGE: images.fingerprints()[TABLE_1_IMAGE]},
             "limited_cpus": LIMITED_CPUS,
         }
