@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from claims_material import evidence, side, trials
 
-from experiments.analysis.trials import Trial
+from experiments.analysis.trials import Trial, Trials
 from experiments.bench.types import Figure
 from experiments.claims import ledger, sources
 from experiments.claims.kinds import RULES
@@ -278,3 +278,26 @@ def test_trials_of_the_synchrony_experiment() -> None:
     found = sources.from_synchrony(lines)
     assert [(one.cell, one.round, one.figure("seconds")) for one in found] == [("static", 1, 3.0), ("barrier", 1, 3.0)]
     assert side(preset="synchrony", cell="static").preset == sources.SYNCHRONY
+
+
+def synchrony(**seconds: float) -> Evidence:
+    """Five repeats, in which each way of sharing out tasks took so long."""
+    noise = (0.98, 0.99, 1.0, 1.01, 1.02)
+    lines = [
+        {"mode": mode, "failed": False, "repeat": repeat, "seconds": value * noise[repeat], "topology": "heterogeneous"}
+        for repeat in range(5)
+        for mode, value in seconds.items()
+    ]
+    return Evidence(Trials(sources.from_synchrony(lines), {}))
+
+
+def test_where_equal_shares_alone_make_nodes_wait_synchrony_is_not_the_cause() -> None:
+    found = ledger.judge(CLAIMS["S3"], synchrony(dynamic=30, static=50, barrier=70))
+    assert found.direction == REFUTED
+    assert any(
+        text.startswith("also: supported: synchrony: barrier over synchrony: static") for text in found.conditions
+    )
+
+
+def test_where_only_a_barrier_makes_them_wait_it_is() -> None:
+    assert ledger.judge(CLAIMS["S3"], synchrony(dynamic=30, static=30, barrier=50)).direction == SUPPORTED
