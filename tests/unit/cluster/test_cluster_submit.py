@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster_app.contract.job import Job
 from cluster_app.contract.result import PHASES, Arithmetic, Counts, ExecutorShare, JobResult, Partitions, Phase
-from experiments.cluster import submit
+from experiments.cluster import spark, submit
 from experiments.errors import RunFailed, UserError
+from experiments.topology import load_topology
 
 LOG = Path("logs/driver.log")
 RESULT = JobResult(
@@ -98,3 +100,20 @@ def test_the_zip_holds_what_runs_on_a_cluster_and_nothing_else() -> None:
     assert "cluster_app/tasks/yolact/adapter.py" in names
     assert not [name for name in names if name.startswith(("experiments", "cluster_app/network"))]
     assert not [name for name in names if not name.endswith(".py")]
+
+
+def command(engine: str, own: dict[str, str]) -> str:
+    job = Job("file:/srv/in", "file:/srv/out/x", "file:/m.xml", "file:/p.npy", engine, "f32", 192)
+    return " ".join(submit._command(load_topology("standalone"), job, "/srv/data/jobs/1", own))
+
+
+def test_only_executors_that_work_in_python_have_a_light_jvm() -> None:
+    light = f"spark.executor.extraJavaOptions={spark.LIGHT_JVM}"
+    assert light in command("fused", {})
+    assert "spark.executor.extraJavaOptions" not in command("bigdl", {})
+
+
+def test_a_jobs_own_settings_win() -> None:
+    said = command("fused", {"spark.executor.extraJavaOptions": "-XX:+UseG1GC"})
+    assert "spark.executor.extraJavaOptions=-XX:+UseG1GC" in said
+    assert f"spark.executor.extraJavaOptions={spark.LIGHT_JVM}" not in said
