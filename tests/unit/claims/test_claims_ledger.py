@@ -60,6 +60,7 @@ PLACES = (
     "images",
     "executors",
     "seconds",
+    "used",
 )
 
 
