@@ -11,6 +11,8 @@ from experiments.claims.types import Fact
 
 # The preset under which trials of `python -m experiments.synchrony` are known here.
 SYNCHRONY = "synchrony"
+# Behind the name of a cell in which a task failed.
+FAILED = "-failed"
 
 
 def from_bench(figures: Mapping[str, Figure], stale: Iterable[str] = ()) -> dict[str, Fact]:
@@ -60,24 +62,32 @@ def hosts_of(environment: Mapping[str, Any]) -> dict[int, str]:
 
 
 def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
-    """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks.
+    """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks, and
+    one for the same with a task that failed.
 
-    Only those without a failure; a repeat is a round. Their block is none of a run's.
+    A repeat is a round; their block is none of a run's. One with a failure also has `run_again`: how many attempts
+    there were beside those of its repeat without one and those that failed; 0 where only failed tasks ran again.
     """
-    return tuple(
-        Trial(
-            name=f"{SYNCHRONY}-{line['repeat'] + 1:03d}-{line['mode']}",
-            preset=SYNCHRONY,
-            comparison=SYNCHRONY,
-            cell=line["mode"],
-            block=0,
-            round=line["repeat"] + 1,
-            core=None,
-            settings={"scheduling": line["mode"], "topology": line.get("topology")},
-            evidence=line,
-        )
-        for line in lines
-        if not line["failed"]
+    lines = tuple(lines)
+    clean = {(line["mode"], line["repeat"]): line.get("tasks") for line in lines if not line["failed"]}
+    return tuple(_synchrony_trial(line, clean.get((line["mode"], line["repeat"]))) for line in lines)
+
+
+def _synchrony_trial(line: Mapping[str, Any], tasks: int | None) -> Trial:
+    cell, again = str(line["mode"]), {}
+    if line["failed"]:
+        cell += FAILED
+        again = {"run_again": line["tasks"] - line["failed_tasks"] - tasks} if tasks is not None else {}
+    return Trial(
+        name=f"{SYNCHRONY}-{line['repeat'] + 1:03d}-{cell}",
+        preset=SYNCHRONY,
+        comparison=SYNCHRONY,
+        cell=cell,
+        block=0,
+        round=line["repeat"] + 1,
+        core=None,
+        settings={"scheduling": line["mode"], "topology": line.get("topology"), "failed": line["failed"]},
+        evidence={**line, **again},
     )
 
 

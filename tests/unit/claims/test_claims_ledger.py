@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from claims_material import evidence, side, trials
 
+from cluster_app.contract.result import SCHEDULINGS
 from experiments.analysis.trials import Trial, Trials
 from experiments.bench.types import Figure
 from experiments.claims import ledger, sources
@@ -94,9 +95,10 @@ def sides_of(parameters: Any) -> Iterator[Mapping[str, Any]]:
 def test_a_rules_sides_are_one_cell_each_of_a_shipped_preset(claim: Claim, number: int) -> None:
     for given in sides_of(claim.rules[number][1]):
         one = parse(Side, given, claim.id)
-        assert one.figure.split(".")[0] in PLACES
         if one.preset == sources.SYNCHRONY:
+            assert one.cell in {f"{mode}{end}" for mode in SCHEDULINGS for end in ("", sources.FAILED)}
             continue
+        assert one.figure.split(".")[0] in PLACES
         assert one.preset in shipped_presets()
         matching = [
             cell.name
@@ -272,13 +274,31 @@ def test_facts_of_benchmarks_and_of_a_model() -> None:
 
 def test_trials_of_the_synchrony_experiment() -> None:
     lines = [
-        {"mode": mode, "failed": failed, "repeat": 0, "seconds": 3.0, "topology": "heterogeneous"}
-        for mode in ("static", "barrier")
-        for failed in (False, True)
+        {
+            "mode": mode,
+            "failed": failed,
+            "repeat": 0,
+            "seconds": 3.0,
+            "tasks": 10 + failed + more,
+            "failed_tasks": failed,
+        }
+        for mode, more in (("dynamic", 0), ("barrier", 9))
+        for failed in (0, 1)
     ]
+    for line in lines:
+        # Without a failure nothing runs again.
+        line["tasks"] = line["tasks"] if line["failed"] else 10
     found = sources.from_synchrony(lines)
-    assert [(one.cell, one.round, one.figure("seconds")) for one in found] == [("static", 1, 3.0), ("barrier", 1, 3.0)]
+    assert [(one.cell, one.round, one.figure("run_again")) for one in found] == [
+        ("dynamic", 1, None),
+        ("dynamic-failed", 1, 0.0),
+        ("barrier", 1, None),
+        ("barrier-failed", 1, 9.0),
+    ]
     assert side(preset="synchrony", cell="static").preset == sources.SYNCHRONY
+    entries = {entry.claim.id: entry.verdict for entry in ledger.ledger(Evidence(Trials(found, {})))}
+    assert entries["D5"].direction == HOLDS
+    assert "run_again" in entries["D5"].said
 
 
 def synchrony(**seconds: float) -> Evidence:
