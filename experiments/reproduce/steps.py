@@ -43,6 +43,7 @@ _EVALUATION_SECONDS, _REPORT_SECONDS = 240.0, 30.0
 # Claim S3 on R50 with a small input: six trials a repeat, some 35 s each.
 _SYNCHRONY_REPEATS = 5
 _SYNCHRONY = ("--size", str(models.DEMO_SIZE), "--images", "240", "--repeats", str(_SYNCHRONY_REPEATS))
+_EVIDENCE = "evidence"
 _SYNCHRONY_TRIALS, _SYNCHRONY_SECONDS = 6 * _SYNCHRONY_REPEATS, 1170.0
 
 Report = Callable[[Path], object]
@@ -162,6 +163,7 @@ def _synchrony(folder: Path) -> None:
                 process.terminate()
                 process.wait()
             raise
+    packing.pack(folder / SYNCHRONY, [_EVIDENCE])
     if status:
         raise RunFailed(f"{SYNCHRONY}: ended with status {status}; its own message stands above")
 

@@ -12,7 +12,7 @@ import io
 import lzma
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -43,13 +43,13 @@ def read(run: Path, kind: str, name: str) -> bytes | None:
         raise UserError(f"{path}: cannot be read ({error.strerror}); restore the file") from None
 
 
-def pack(run: Path) -> None:
-    """Moves what lies in the folders into the archives. The same files give the same bytes.
+def pack(run: Path, kinds: Sequence[str] = KINDS) -> None:
+    """Moves what lies in the folders of these kinds into the archives. The same files give the same bytes.
 
     An archive is replaced in one step and its folder removed after that, so nothing is lost if this is interrupted.
     Raises UserError for an archive that cannot be read.
     """
-    for kind in KINDS:
+    for kind in kinds:
         folder = run / kind
         if not folder.is_dir():
             continue
