@@ -74,8 +74,9 @@ class Plan:
     fused: int = 60
     int8: int = 160
     bare: int = 30
+    bare_int8: int = 100
     peers: int = 30
-    heterogeneous: int = 120
+    heterogeneous: int = 180
     heterogeneous_bigdl: int = 60
     solo: int = 12
     one_worker: int = 24
@@ -87,7 +88,7 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(4, 6, 8, 4, 8, 12, 6, 2, 4, 24, 20, 60, 4, 200)
+QUICK = Plan(4, 6, 8, 4, 4, 8, 12, 6, 2, 4, 24, 20, 60, 4, 200)
 
 
 def _plan(bench: Bench) -> Plan:
@@ -166,7 +167,7 @@ def _engines(bench: Bench) -> Sequence[Record]:
     with bed.node("spark", bench.scratch, bench.say) as place:
         few, some = (place.job(model, FP32, _folder(bench, count)) for count in (plan.bigdl, plan.fused))
         int8 = place.job(model, INT8, _folder(bench, plan.int8))
-        grids = {BARE: (some, plan.bare), BARE_INT8: (int8, plan.int8)}
+        grids = {BARE: (some, plan.bare), BARE_INT8: (int8, plan.bare_int8)}
         ways = {name: trials.bare(place, job, images=0) for name, (job, _) in grids.items()}
         best = {name: trials.best_way(tried) for name, tried in ways.items()}
         sides: dict[str, Side] = {
@@ -288,12 +289,12 @@ def _ablation_figures(records: Sequence[Record]) -> Sequence[Any]:
 ENGINES = Group(
     "engines",
     (
-        Step("calibration", 45, calibration, model_figures.calibration),
-        Step("engines", 1560, _engines, figures.engines),
-        Step("peers", 380, _peers, figures.peers),
-        Step("heterogeneous", 720, _heterogeneous, cluster_figures.heterogeneous),
-        Step("scaling", 480, _scaling, cluster_figures.scaling),
-        Step("memory", 280, _memory, cluster_figures.memory_growth),
+        Step("calibration", 30, calibration, model_figures.calibration),
+        Step("engines", 1350, _engines, figures.engines),
+        Step("peers", 485, _peers, figures.peers),
+        Step("heterogeneous", 840, _heterogeneous, cluster_figures.heterogeneous),
+        Step("scaling", 590, _scaling, cluster_figures.scaling),
+        Step("memory", 305, _memory, cluster_figures.memory_growth),
     ),
     CODE,
 )
