@@ -31,8 +31,10 @@ def efficiency(trial: Trial, tasks: Sequence[TaskRow] | None) -> float | NoEstim
         )
     possible = 0.0
     for host, own in executors.items():
-        images = trial.figure(f"hosts.{host}.images") or 0.0
+        images = trial.figure(f"hosts.{host}.images")
         busy = sum(task.finish_s - task.launch_s for task in work if task.host == host)
+        if not images or not busy:
+            return NoEstimate(f"{trial.name}: {host} had tasks and no image, so its speed is not known")
         possible += images / busy * len(own) * known["slots"] / known["executors"]
     seconds = max(task.finish_s for task in work) - min(task.launch_s for task in work)
     return known["images"] / (possible * seconds)

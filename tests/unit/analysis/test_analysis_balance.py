@@ -44,6 +44,8 @@ def test_slots_of_an_executor_count() -> None:
     [
         (trial({"new": 5}), [task("new", 0, 5)], "1 of 2 executors worked"),
         (trial({"new": 5}), None, "has no tasks"),
+        (trial({"new": 5, "old": 0}), [task("new", 0, 5), task("old", 0, 5)], "old had tasks and no image"),
+        (trial({"new": 5, "old": 5}), [task("new", 0, 5), task("old", 3, 3)], "old had tasks and no image"),
         (trial({"new": 5, "old": 5}, slots=None), [task("new", 0, 5), task("old", 0, 5)], "has no slots"),
     ],
 )
