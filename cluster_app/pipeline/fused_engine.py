@@ -6,6 +6,7 @@ fast node takes more of them; a slice's last tasks leave slots to the next slice
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import deque
 from math import ceil
@@ -51,6 +52,8 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
         done = images_by_host(seen)
         context.progress.update(sum(done.values()), done)
 
+    # What is there by now stays to the end; the collections after each slice pass it over.
+    gc.freeze()
     with context.phases.measure("segment"):
         tasks = 0
         for one, packed in _as_they_end(slices, frame_of, in_flight, watch):
@@ -85,6 +88,8 @@ def _configure(spark: Any, per_task: int) -> None:
         spark.conf.set(name, value)
     # A batch is one file: more would be held in memory together.
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
+    # Each file is listed once: nothing would come back to what Spark remembers of the listing.
+    spark.conf.set("spark.sql.hive.filesourcePartitionFileCacheSize", "0")
     # Over 32 paths Spark would list the files in a job of its own, behind those that are running.
     spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.threshold", str(2**31 - 1))
 
@@ -164,12 +169,16 @@ def _as_they_end(
                     yield one, []
                 else:
                     running.append((one, frame._jdf.javaRDD().collectAsync()))
-            ended = [pair for pair in running if pair[1].isDone()]
-            for pair in ended:
-                running.remove(pair)
-                yield pair[0], [(row.getString(0), bytes(row.get(1))) for row in pair[1].get()]
-            if not ended:
+            ended = next((pair for pair in running if pair[1].isDone()), None)
+            if ended is None:
                 time.sleep(_POLL_SECONDS)
+            else:
+                running.remove(ended)
+                yield ended[0], [(row.getString(0), bytes(row.get(1))) for row in ended[1].get()]
+                # What Python knows of a Java object lies in a cycle of references, and the object, with all the rows
+                # and the list of files, stays in the JVM until Python's collector comes by.
+                ended = None
+                gc.collect()
             watch()
     finally:
         for _, future in running:

@@ -11,8 +11,11 @@ PACKED = "hdfs:///clusterbed/environment.tar.gz"
 # Room for the JVM of a driver; its Python stands beside it.
 DRIVER_MEMORY = "1g"
 # For a JVM that schedules and hands files on: it computes nothing that would repay a second compiler, or a collector
-# with threads of its own, and both would take the cores from those that do.
-LIGHT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+# with threads of its own, and both would take the cores from those that do. Rows wait there for their slice, for some
+# seconds: with room for the survivors of several collections they die young.
+LIGHT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn64m -XX:SurvivorRatio=2"
+# What does not die young is let go of this often, and not only when the heap is full.
+_FULL_COLLECTION = "15s"
 _BIGDL = "/opt/env/lib/python3.9/site-packages/bigdl/share"
 _BIGDL_JARS = "lib/python3.9/site-packages/bigdl/share/{part}/lib/*"
 _BIGDL_PARTS = ("core", "dllib", "orca")
@@ -53,7 +56,7 @@ def resources(spec: ClusterSpec) -> dict[str, str]:
 def light_executors(spec: ClusterSpec) -> dict[str, str]:
     """Settings for an application whose work is done in Python; in local mode the driver's JVM is the executor's."""
     where = "driver" if spec.manager == "local" else "executor"
-    return {f"spark.{where}.extraJavaOptions": LIGHT_JVM}
+    return {f"spark.{where}.extraJavaOptions": LIGHT_JVM, "spark.cleaner.periodicGC.interval": _FULL_COLLECTION}
 
 
 def waiting(seconds: int) -> dict[str, str]:

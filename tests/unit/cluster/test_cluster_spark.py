@@ -34,9 +34,10 @@ def test_resources_of_standalone() -> None:
 
 
 def test_light_executors_are_the_jvms_that_run_tasks() -> None:
-    assert spark.light_executors(LOCAL) == {"spark.driver.extraJavaOptions": spark.LIGHT_JVM}
+    collections = {"spark.cleaner.periodicGC.interval": "15s"}
+    assert spark.light_executors(LOCAL) == {"spark.driver.extraJavaOptions": spark.LIGHT_JVM, **collections}
     for spec in (STANDALONE, YARN):
-        assert spark.light_executors(spec) == {"spark.executor.extraJavaOptions": spark.LIGHT_JVM}
+        assert spark.light_executors(spec) == {"spark.executor.extraJavaOptions": spark.LIGHT_JVM, **collections}
 
 
 def test_resources_of_yarn() -> None:
