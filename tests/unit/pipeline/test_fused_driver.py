@@ -21,7 +21,7 @@ class _Row:
     def __init__(self, number: int) -> None:
         self._number, self.itself = number, self
 
-    def getString(self, _: int) -> str:  # noqa: N802
+    def getString(self, _: int) -> str:
         return f"{self._number}.jpg"
 
     def get(self, _: int) -> bytearray:
@@ -34,13 +34,13 @@ class _Frame:
     def __init__(self, row: _Row) -> None:
         self._jdf, self._row, self.cancelled = self, row, False
 
-    def javaRDD(self) -> _Frame:  # noqa: N802
+    def javaRDD(self) -> _Frame:
         return self
 
-    def collectAsync(self) -> _Frame:  # noqa: N802
+    def collectAsync(self) -> _Frame:
         return self
 
-    def isDone(self) -> bool:  # noqa: N802
+    def isDone(self) -> bool:
         return True
 
     def cancel(self, _: bool) -> None:
