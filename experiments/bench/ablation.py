@@ -17,16 +17,21 @@ NOT_MEASURED = "Not measured yet."
 
 
 def table(figures: Mapping[str, Figure]) -> str:
-    """A row a step, in order, each with its ratio to the first; a line that says so where none is measured."""
+    """A row a step, in order, each with its ratio to the first; what all notes say once; where there is none, that."""
     rungs = sorted((one for name, one in figures.items() if name.startswith(PREFIX)), key=_number)
     if not rungs:
         return NOT_MEASURED
     head = ["| step | times as fast as the first, 95 % interval | n | what changed |", "|---|---|---|---|"]
-    lines = [f"| `{one.name.removeprefix(PREFIX)}` | {_value(one)} | {one.n} | {one.note} |" for one in rungs]
+    notes = [one.note.split("; ") for one in rungs]
+    shared = [part for part in notes[0] if len(notes) > 1 and all(part in note for note in notes)]
+    lines = [
+        f"| `{one.name.removeprefix(PREFIX)}` | {_value(one)} | {one.n} | {_without(shared, note)} |"
+        for one, note in zip(rungs, notes, strict=True)
+    ]
     said = (
-        f"Measured on {rungs[0].date[:10]}, commit {rungs[0].commit[:10]}, {rungs[0].host.get('cpu_model', 'unknown')}."
+        f"Measured on {rungs[0].date[:10]}, commit {rungs[0].commit[:10]}, {rungs[0].host.get('cpu_model', 'unknown')}"
     )
-    return "\n".join([*head, *lines, "", said])
+    return "\n".join([*head, *lines, "", "; ".join([said, *shared]) + "."])
 
 
 def filled(text: str, figures: Mapping[str, Figure], where: str) -> str:
@@ -44,6 +49,10 @@ def write(figures: Mapping[str, Figure], document: Path = DOCUMENT, bench: Path 
         partial = path.with_name(f".{path.name}.partial")
         partial.write_text(text, encoding="utf-8")
         partial.rename(path)
+
+
+def _without(shared: list[str], note: list[str]) -> str:
+    return "; ".join(part for part in note if part not in shared)
 
 
 def _value(one: Figure) -> str:

@@ -13,7 +13,7 @@ from experiments.bench.store import read_latest
 from experiments.errors import UserError
 
 STEPS = {
-    name: figure(name, value, low=value - 0.1, high=value + 0.1, group="engines", note=f"changed {name[-1]}", n=2)
+    name: figure(name, value, low=value - 0.1, high=value + 0.1, group="engines", note=f"changed {name[-1]}; one node", n=2)
     for name, value in (("engine_ablation_10_c", 9.0), ("engine_ablation_0_a", 1.0), ("engine_ablation_1_b", 2.5))
 }
 
@@ -22,6 +22,11 @@ def test_steps_stand_in_their_order_with_their_intervals() -> None:
     rows = [line for line in ablation.table(STEPS | {"x": figure("x")}).splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == ["0_a", "1_b", "10_c"]
     assert "| 2.50 (2.40 .. 2.60) | 2 | changed b |" in rows[1]
+
+
+def test_what_every_step_says_is_said_once_below_the_table() -> None:
+    assert ablation.table(STEPS).count("one node") == 1
+    assert ablation.table(STEPS).endswith("; one node.")
 
 
 def test_without_figures_it_says_so() -> None:
