@@ -13,8 +13,10 @@ from experiments.bench.store import read_latest
 from experiments.errors import UserError
 
 STEPS = {
-    name: figure(name, value, low=value - 0.1, high=value + 0.1, group="engines", note=f"changed {name[-1]}; one node", n=2)
-    for name, value in (("engine_ablation_10_c", 9.0), ("engine_ablation_0_a", 1.0), ("engine_ablation_1_b", 2.5))
+    f"engine_ablation_{step}": figure(
+        f"engine_ablation_{step}", value, low=value - 0.1, high=value + 0.1, note=f"changed {step[-1]}; one node", n=2
+    )
+    for step, value in (("10_c", 9.0), ("0_a", 1.0), ("1_b", 2.5))
 }
 
 
