@@ -19,6 +19,10 @@ from typing import Any, NamedTuple
 
 # Spark's image struct: OpenCV's type of three channels of 8 bits.
 COLOUR = 16
+# The third channel of a picture. No row has 255 in the other two, so no picture looks like a number all over.
+LAST = 255
+# Wrong rows of a way that the result names, each with the row whose result it got.
+EXAMPLES = 20
 SETTINGS = {"CPU_THREADS_NUM": "1", "CPU_BIND_THREAD": "NO", "ENFORCE_BF16": "NO"}
 
 
@@ -71,7 +75,7 @@ def pictures(spark: Any, given: argparse.Namespace, batch: int, share_buffer: bo
 
     def picture(number: int) -> Any:
         # The number is the colour, in two channels of 256 values.
-        pixels = bytearray([number % 256, number // 256, 7]) * (side * side * 4)
+        pixels = bytearray([number % 256, number // 256, LAST]) * (side * side * 4)
         return (str(number), side * 2, side * 2, 3, colour, pixels)
 
     image = F.udf(picture, ImageSchema.imageSchema["image"].dataType)
@@ -133,26 +137,32 @@ def write_model(folder: str, size: int) -> str:
     return path
 
 
-def wrong_rows(frame: Any, estimator: Any, given: argparse.Namespace) -> dict[str, int]:
-    """How many rows came back, and how many of them with the result of another row, or of none."""
+def wrong_rows(frame: Any, estimator: Any, given: argparse.Namespace) -> dict[str, Any]:
+    """How many rows came back, how many with a result that is not theirs, and whose it was (None: no row's)."""
     predicted = estimator.predict(frame, feature_cols=["input"], batch_size=given.batch, config=SETTINGS)
     back = predicted.select("number", "output").collect()
-    return {"rows": len(back), "wrong": sum(not carries(row.output, row.number, given.side) for row in back)}
+    whose = [(row.number, owner(row.output, given.side)) for row in back]
+    wrong = [one for one in whose if one[0] != one[1]]
+    return {"rows": len(back), "wrong": len(wrong), "instead": wrong}
 
 
-def carries(output: Any, number: int, side: int) -> bool:
-    """Whether a result is that of the row: its number all over, or the picture of its number."""
+def owner(output: Any, side: int) -> int | None:
+    """The number of the row whose result it is: that number all over, or its picture; None if it is no row's."""
     while output and isinstance(output[0], list):
         output = output[0]
     plane = side * side
-    picture = [number % 256] * plane + [number // 256] * plane + [7] * plane
-    return output in ([number] * (3 * plane), picture)
+    if len(output or ()) != 3 * plane:
+        return None
+    if output == [output[0]] * (3 * plane):
+        return int(output[0])
+    low, high = int(output[0]), int(output[plane])
+    return low + 256 * high if output == [low] * plane + [high] * plane + [LAST] * plane else None
 
 
 def tried(spark: Any, way: Way, estimator: Any, given: argparse.Namespace) -> dict[str, Any]:
     """A way, tried as often as asked for."""
     found: dict[str, Any] = {"name": way.name, "what": way.what, "runs": 0, "rows": 0, "wrong": 0}
-    found.update(runs_with_wrong=0, failed=0, errors=[])
+    found.update(runs_with_wrong=0, failed=0, errors=[], instead=[])
     for _ in range(given.repeats):
         found["runs"] += 1
         try:
@@ -166,6 +176,7 @@ def tried(spark: Any, way: Way, estimator: Any, given: argparse.Namespace) -> di
         found["rows"] += one["rows"]
         found["wrong"] += one["wrong"]
         found["runs_with_wrong"] += one["wrong"] > 0
+        found["instead"] = [*found["instead"], *one["instead"]][:EXAMPLES]
     print(
         f"{way.name}: {found['wrong']} of {found['rows']} rows wrong, {found['failed']} of {found['runs']} runs failed",
         file=sys.stderr,
@@ -182,7 +193,7 @@ def reason(message: str) -> str:
 
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="When do rows come back from predict with the result of another row?")
-    parser.add_argument("--rows", type=int, default=96, help="rows of a try, at most 65536 (default: 96)")
+    parser.add_argument("--rows", type=int, default=96, help="rows of a try, at most 65535 (default: 96)")
     parser.add_argument("--partitions", type=int, default=6, help="their partitions (default: 6)")
     parser.add_argument("--side", type=int, default=16, help="side of their pictures in pixels (default: 16)")
     parser.add_argument("--batch", type=int, default=1, help="predict's batch_size (default: 1)")
@@ -193,8 +204,8 @@ def arguments(given: list[str]) -> argparse.Namespace:
     if unknown:
         parser.error(f"--ways {', '.join(unknown)}: unknown; allowed: {', '.join(way.name for way in WAYS)}")
     for name in ("rows", "partitions", "side", "batch", "repeats"):
-        if not 1 <= getattr(found, name) <= 65536:
-            parser.error(f"--{name} {getattr(found, name)}: allowed: 1 to 65536")
+        if not 1 <= getattr(found, name) <= 65535:
+            parser.error(f"--{name} {getattr(found, name)}: allowed: 1 to 65535")
     return found
 
 
