@@ -23,7 +23,7 @@ from experiments.host import models
 from experiments.host.paths import RESULTS
 from experiments.profiles import load_profiles
 from experiments.shapes import read_toml
-from experiments.synchrony.trial import MODES, Trial, run
+from experiments.synchrony.trial import MODES, Trial, run, strike_time
 from experiments.topology import TOPOLOGIES, parse_topology
 from experiments.types import ClusterSpec
 
@@ -43,8 +43,8 @@ def _run() -> None:
     images = copies(folder / "images", options.images)
     settings = _settings(options, model)
     done = [Trial(**one) for one in trials.read(folder / "trials.jsonl", settings)]
-    wanted = [(repeat, mode, failed) for repeat in range(options.repeats) for mode in MODES for failed in (False, True)]
-    missing = [one for one in wanted if one not in {(trial.repeat, trial.mode, trial.failed) for trial in done}]
+    there = {(trial.repeat, trial.mode, trial.failed) for trial in done}
+    missing = [one for one in order(options.repeats) if one not in there]
     if missing:
         lifecycle.up(spec, progress)
         try:
@@ -97,11 +97,23 @@ def _job(images: Path, model: Path, options: argparse.Namespace) -> Job:
 
 
 def _one(spec: ClusterSpec, job: Job, mode: str, failed: bool, repeat: int, folder: Path, done: list[Trial]) -> Trial:
-    """A trial; one with a failure strikes at half the time that the clean one of its mode and repeat took."""
+    """A trial; one with a failure strikes half-way through the work of the clean one of its mode and repeat."""
     evidence = folder / "evidence" / f"{mode}-{'failed' if failed else 'clean'}-{repeat}"
     shutil.rmtree(evidence, ignore_errors=True)
-    clean = [one.seconds for one in done if (one.mode, one.failed, one.repeat) == (mode, False, repeat)]
-    return run(spec, job, mode, repeat, evidence, progress, strike_after=clean[0] / 2 if failed else None)
+    if not failed:
+        return run(spec, job, mode, repeat, evidence, progress)
+    (clean,) = [one for one in done if (one.mode, one.failed, one.repeat) == (mode, False, repeat)]
+    return run(spec, job, mode, repeat, evidence, progress, strike_after=strike_time(spec, clean))
+
+
+def order(repeats: int) -> list[tuple[int, str, bool]]:
+    """Repeat, mode, whether a worker dies: each repeat begins with another mode, each mode with its clean trial."""
+    return [
+        (repeat, MODES[(repeat + number) % len(MODES)], failed)
+        for repeat in range(repeats)
+        for number in range(len(MODES))
+        for failed in (False, True)
+    ]
 
 
 def rows(done: list[Trial]) -> list[dict[str, Any]]:

@@ -67,19 +67,33 @@ def run(
         done = submit(spec, job, evidence, watch, conf={SETTING: mode})
     finally:
         timer.cancel()
-    trial = _trial(done, mode, failed, repeat)
+    trial = _trial(done, mode, failed, repeat, slots=spec.executor.instances * spec.executor.cores)
     if failed and not trial.failed_tasks:
         raise RunFailed(f"{mode}: no task failed, so nothing was tested; its log: {done.log}")
     return trial
 
 
+def strike_time(spec: ClusterSpec, clean: Trial) -> float:
+    """Seconds into the phase when the first node is half-way through its own work, by a clean trial of the mode.
+
+    Of its own: a fast node with an equal share is done long before the phase is half over. Before the first task is
+    launched, the driver lists files and plans.
+    """
+    before_tasks = clean.seconds - max(clean.last_end.values())
+    return before_tasks + clean.last_end[_first(spec)] / 2
+
+
+def _first(spec: ClusterSpec) -> str:
+    return spec.executor_nodes[0].name
+
+
 def _kill_worker(spec: ClusterSpec) -> None:
     """Kills the youngest Python worker of the first node that runs executors: the one that has a task."""
-    container = container_name(spec.name, spec.executor_nodes[0].name)
+    container = container_name(spec.name, _first(spec))
     Engine().exec(container, ["pkill", "-KILL", "-n", "-f", "pyspark[.]daemon"], check=False)
 
 
-def _trial(done: Submitted, mode: str, failed: bool, repeat: int) -> Trial:
+def _trial(done: Submitted, mode: str, failed: bool, repeat: int, slots: int) -> Trial:
     (log,) = event_logs(done.event_log)
     tasks = [task for task in read_event_log(log).tasks if task.phase == _PHASE]
     begin = min(task.launch_s for task in tasks)
@@ -94,7 +108,7 @@ def _trial(done: Submitted, mode: str, failed: bool, repeat: int) -> Trial:
         last_end=_last_ends(tasks, begin),
         failed_tasks=sum(task.failed for task in tasks),
         tasks=len(tasks),
-        ideal_seconds=ideal_seconds(workers),
+        ideal_seconds=ideal_seconds(workers, slots),
     )
 
 
@@ -103,16 +117,16 @@ def _last_ends(tasks: list[TaskRow], begin: float) -> dict[str, float]:
     return {host: round(max(one.finish_s for one in tasks if one.host == host) - begin, 3) for host in hosts}
 
 
-def ideal_seconds(workers: tuple[WorkerShare, ...]) -> float:
+def ideal_seconds(workers: tuple[WorkerShare, ...], slots: int) -> float:
     """When all images would be done if each host, once it has its model, worked at its own rate until the end.
 
     A rate is that of a host's own work: waiting for others is none. With n images, rates r and seconds s of loading and
-    compiling, it is the T of: sum of r (T - s) = n.
+    compiling, it is the T of: sum of r (T - s) = n. slots: of a host; a process in place of a dead one adds no rate.
     """
     working = [worker for worker in workers if worker.images]
     if not working:
         raise RunFailed("no worker said what it did, so there is no rate to compare with")
-    rates = [worker.images * worker.processes / _work(worker) for worker in working]
+    rates = [worker.images * min(worker.processes, slots) / _work(worker) for worker in working]
     ready = [(worker.load_seconds + worker.compile_seconds) / worker.processes for worker in working]
     late = sum(rate * seconds for rate, seconds in zip(rates, ready, strict=True))
     return (sum(worker.images for worker in working) + late) / sum(rates)

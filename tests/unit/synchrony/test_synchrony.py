@@ -23,28 +23,32 @@ def worker(
 
 def test_the_ideal_has_every_host_at_work_all_the_time() -> None:
     # 1 image a second, and half of that: 30 images together take 20 seconds, however they were shared out.
-    assert ideal_seconds((worker("fast", 10, 10.0), worker("slow", 20, 40.0))) == pytest.approx(20.0)
-    assert ideal_seconds((worker("fast", 20, 20.0), worker("slow", 10, 20.0))) == pytest.approx(20.0)
+    assert ideal_seconds((worker("fast", 10, 10.0), worker("slow", 20, 40.0)), 1) == pytest.approx(20.0)
+    assert ideal_seconds((worker("fast", 20, 20.0), worker("slow", 10, 20.0)), 1) == pytest.approx(20.0)
 
 
 def test_a_host_works_once_it_has_its_model() -> None:
     # The slow host begins after 8 seconds: 8 images are done by then, and 22 take 22 / 1.5 seconds more.
     shares = (worker("fast", 20, 20.0), worker("slow", 10, 20.0, compiling=8.0))
-    assert ideal_seconds(shares) == pytest.approx(8 + 22 / 1.5)
+    assert ideal_seconds(shares, 1) == pytest.approx(8 + 22 / 1.5)
 
 
 def test_waiting_is_no_work_and_an_idle_host_has_no_rate() -> None:
     shares = (worker("fast", 10, 10.0, seconds=50.0), worker("slow", 0, 0.0))
-    assert ideal_seconds(shares) == pytest.approx(10.0)
+    assert ideal_seconds(shares, 1) == pytest.approx(10.0)
 
 
 def test_a_host_with_two_processes_works_twice_at_once() -> None:
-    assert ideal_seconds((worker("both", 10, 10.0, processes=2),)) == pytest.approx(5.0)
+    assert ideal_seconds((worker("both", 10, 10.0, processes=2),), 2) == pytest.approx(5.0)
+
+
+def test_a_process_in_place_of_one_that_died_adds_no_rate() -> None:
+    assert ideal_seconds((worker("struck", 10, 10.0, processes=2),), 1) == pytest.approx(10.0)
 
 
 def test_nobody_worked() -> None:
     with pytest.raises(RunFailed, match="no worker said what it did"):
-        ideal_seconds((worker("fast", 0, 0.0),))
+        ideal_seconds((worker("fast", 0, 0.0),), 1)
 
 
 def made(mode: str, seconds: float, failed: bool = False, repeat: int = 0) -> Trial:
@@ -61,6 +65,22 @@ def test_the_table_has_a_row_a_mode_clean_and_failed_with_the_middle_repeat() ->
         ("barrier", True, 60.0),
     ]
     assert rows[1]["efficiency"] == 0.5
+
+
+def test_each_repeat_begins_with_another_mode_and_a_failure_follows_its_clean_trial() -> None:
+    wanted = program.order(3)
+    assert [one[1] for one in wanted[::6]] == ["dynamic", "static", "barrier"]
+    assert [one[2] for one in wanted] == [False, True] * 9
+    assert len(set(wanted)) == 18
+
+
+def test_the_strike_meets_the_first_node_at_work() -> None:
+    # An equal share: the fast first node is done after 44 of 105 s; 11.5 s pass before any task is launched.
+    spec = program._cluster("heterogeneous")
+    first = spec.executor_nodes[0].name
+    ends = {first: 44.0, "old-worker": 105.0}
+    clean = Trial("static", False, 0, 116.5, 140.0, {}, ends, 0, 3, 44.0)
+    assert trial.strike_time(spec, clean) == pytest.approx(11.5 + 22.0)
 
 
 def test_last_ends_count_from_the_first_launch() -> None:
