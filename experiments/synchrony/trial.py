@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,8 +28,9 @@ Say = Callable[[str], None]
 class Trial:
     """What one job took.
 
-    seconds: of the phase `segment`; images: by host, of the attempts that counted; last_end: by host, seconds from the
-    first task's launch to the end of its last attempt; ideal_seconds: see `ideal_seconds`.
+    seconds: of the phase `segment`, with what it had taken when the job died, if it did; images: by host, of the
+    attempts that counted; last_end: by host, seconds from the first task's launch to the end of its last attempt;
+    tasks: all attempts; ideal_seconds: see `ideal_seconds`; resubmitted: how often the job had to be submitted again.
     """
 
     mode: str
@@ -41,6 +43,7 @@ class Trial:
     failed_tasks: int
     tasks: int
     ideal_seconds: float
+    resubmitted: int = 0
 
     @property
     def efficiency(self) -> float:
@@ -52,25 +55,75 @@ def run(
 ) -> Trial:
     """Runs the job in that mode. strike_after: seconds into the phase at which a Python worker of the first node dies.
 
+    A job that dies of it is submitted once more. Spark ends a barrier stage that gives its result to the driver
+    ("Could not recover from a failed barrier ResultStage"), so with a barrier all begins again, by hand.
     Raises RunFailed if nothing died though it should have: then nothing was tested.
     """
     failed = strike_after is not None
     job = replace(job, output=f"{job.output}-{mode}-{'failed' if failed else 'clean'}-{repeat}", if_exists="replace")
-    timer = threading.Timer(strike_after or 0.0, _kill_worker, [spec])
+    if strike_after is None:
+        return _trial(_submitted(spec, job, mode, evidence, say), spec, mode, repeat)
+    strike = Strike(strike_after, lambda: _kill_worker(spec))
 
     def watch(text: str) -> None:
-        say(f"{mode}: {text}")
-        if failed and text.startswith(f"{_PHASE} ..."):
-            timer.start()
+        say(text)
+        strike.heard(text == f"{mode}: {_PHASE} ...")
 
     try:
-        done = submit(spec, job, evidence, watch, conf={SETTING: mode})
+        done = _submitted(spec, job, mode, evidence, watch)
+    except RunFailed as error:
+        if not strike.struck:
+            raise
+        lost, died = strike.seconds, _tasks(evidence / "events")
+        say(f"{mode}: the job died of it, so it is submitted again: {error}")
+        again = _trial(_submitted(spec, job, mode, evidence / "again", say), spec, mode, repeat)
+        trial = replace(
+            again,
+            seconds=lost + again.seconds,
+            failed_tasks=sum(task.failed for task in died) + again.failed_tasks,
+            tasks=len(died) + again.tasks,
+            resubmitted=1,
+        )
+    else:
+        trial = _trial(done, spec, mode, repeat)
     finally:
-        timer.cancel()
-    trial = _trial(done, mode, failed, repeat, slots=spec.executor.instances * spec.executor.cores)
-    if failed and not trial.failed_tasks:
-        raise RunFailed(f"{mode}: no task failed, so nothing was tested; its log: {done.log}")
+        strike.end()
+    trial = replace(trial, failed=True)
+    if not trial.failed_tasks:
+        raise RunFailed(f"{mode}: no task failed, so nothing was tested; its log: {evidence / 'driver.log'}")
     return trial
+
+
+class Strike:
+    """Something that happens once, so many seconds after a job's phase begins, unless `end` comes first.
+
+    seconds: from the phase's beginning to the last line that the job printed.
+    """
+
+    def __init__(self, after: float, what: Callable[[], object]) -> None:
+        self._timer = threading.Timer(after, self._strike, [what])
+        self._began: float | None = None
+        self.seconds = 0.0
+        self.struck = False
+
+    def heard(self, begins: bool) -> None:
+        """The job printed a line, and with it its phase begins or not."""
+        if begins and self._began is None:
+            self._began = time.monotonic()
+            self._timer.start()
+        elif self._began is not None:
+            self.seconds = time.monotonic() - self._began
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _strike(self, what: Callable[[], object]) -> None:
+        self.struck = True
+        what()
+
+
+def _submitted(spec: ClusterSpec, job: Job, mode: str, evidence: Path, say: Say) -> Submitted:
+    return submit(spec, job, evidence, lambda text: say(f"{mode}: {text}"), conf={SETTING: mode})
 
 
 def strike_time(spec: ClusterSpec, clean: Trial) -> float:
@@ -93,14 +146,13 @@ def _kill_worker(spec: ClusterSpec) -> None:
     Engine().exec(container, ["pkill", "-KILL", "-n", "-f", "pyspark[.]daemon"], check=False)
 
 
-def _trial(done: Submitted, mode: str, failed: bool, repeat: int, slots: int) -> Trial:
-    (log,) = event_logs(done.event_log)
-    tasks = [task for task in read_event_log(log).tasks if task.phase == _PHASE]
+def _trial(done: Submitted, spec: ClusterSpec, mode: str, repeat: int) -> Trial:
+    tasks = _tasks(done.event_log)
     begin = min(task.launch_s for task in tasks)
     workers, phase = done.result.workers, done.result.seconds
     return Trial(
         mode=mode,
-        failed=failed,
+        failed=False,
         repeat=repeat,
         seconds=phase(_PHASE) or 0.0,
         total_seconds=phase("total") or 0.0,
@@ -108,8 +160,14 @@ def _trial(done: Submitted, mode: str, failed: bool, repeat: int, slots: int) ->
         last_end=_last_ends(tasks, begin),
         failed_tasks=sum(task.failed for task in tasks),
         tasks=len(tasks),
-        ideal_seconds=ideal_seconds(workers, slots),
+        ideal_seconds=ideal_seconds(workers, slots=spec.executor.instances * spec.executor.cores),
     )
+
+
+def _tasks(folder: Path) -> list[TaskRow]:
+    """Those of the phase, of the one application whose events lie there."""
+    (log,) = event_logs(folder)
+    return [task for task in read_event_log(log).tasks if task.phase == _PHASE]
 
 
 def _last_ends(tasks: list[TaskRow], begin: float) -> dict[str, float]:

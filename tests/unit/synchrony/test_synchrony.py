@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from cluster_app.contract.job import Job
 from cluster_app.contract.result import WorkerShare
 from experiments.errors import RunFailed, UserError
 from experiments.eventlog import TaskRow
@@ -81,6 +86,68 @@ def test_the_strike_meets_the_first_node_at_work() -> None:
     ends = {first: 44.0, "old-worker": 105.0}
     clean = Trial("static", False, 0, 116.5, 140.0, {}, ends, 0, 3, 44.0)
     assert trial.strike_time(spec, clean) == pytest.approx(11.5 + 22.0)
+
+
+class Cluster:
+    """In place of submit: jobs that say where they are, and of which those that are struck die, or do not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, survives: bool, failing: int = 1) -> None:
+        self.survives, self.killed, self.submitted = survives, threading.Event(), 0
+        self.tasks = [replace(_task("worker-1", 0.0, 5.0), failed=number < failing) for number in range(3)]
+        monkeypatch.setattr(trial, "submit", self.submit)
+        monkeypatch.setattr(trial, "_kill_worker", lambda _: self.killed.set())
+        monkeypatch.setattr(trial, "_tasks", lambda folder: self.tasks[1:] if "again" in folder.parts else self.tasks)
+
+    def submit(self, *given: Any, **_: Any) -> Any:
+        _, _, evidence, say = given
+        self.submitted += 1
+        say("segment ...")
+        if self.submitted == 1:
+            self.killed.wait(2)
+            say("segment took 5 s")
+        if self.submitted == 1 and not self.survives:
+            raise RunFailed("the job failed")
+        result = SimpleNamespace(workers=(worker("worker-1", 10, 10.0),), seconds=lambda _: 5.0)
+        return SimpleNamespace(event_log=evidence / "events", result=result)
+
+
+def strike(mode: str) -> Trial:
+    spec = program._cluster("heterogeneous")
+    places = {"input": "file:/a", "output": "file:/b", "model": "file:/m.xml", "priors": "file:/p.npy"}
+    job = Job(**places, engine="fused", precision="f32", image_size=192)
+    return trial.run(spec, job, mode, 0, Path("evidence"), lambda _: None, strike_after=0.05)
+
+
+def test_a_job_that_survives_the_strike_ran_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, survives=True)
+    found = strike("dynamic")
+    assert (found.failed, found.seconds, found.failed_tasks, found.tasks) == (True, 5.0, 1, 3)
+    assert (found.resubmitted, cluster.submitted) == (0, 1)
+
+
+def test_a_job_that_dies_of_it_is_submitted_again_and_what_was_lost_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(monkeypatch, survives=False)
+    found = strike("barrier")
+    assert (found.failed, found.failed_tasks, found.tasks) == (True, 1, 5)
+    assert 5.05 <= found.seconds < 7
+    assert (found.resubmitted, cluster.submitted) == (1, 2)
+
+
+def test_where_nothing_died_nothing_was_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    Cluster(monkeypatch, survives=True, failing=0)
+    with pytest.raises(
+        RunFailed, match=r"static: no task failed, so nothing was tested; its log: evidence/driver\.log"
+    ):
+        strike("static")
+
+
+def test_a_job_that_fails_before_the_strike_is_not_submitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(*_: Any, **__: Any) -> Any:
+        raise RunFailed("no room")
+
+    monkeypatch.setattr(trial, "submit", submit)
+    with pytest.raises(RunFailed, match="no room"):
+        strike("static")
 
 
 def test_last_ends_count_from_the_first_launch() -> None:
