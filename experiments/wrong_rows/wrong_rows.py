@@ -55,6 +55,14 @@ def ordered(spark: Any, given: argparse.Namespace) -> Any:
     return shuffled(spark, given).sortWithinPartitions("number")
 
 
+def from_rows(spark: Any, given: argparse.Namespace) -> Any:
+    """The same rows, unshuffled, through the JVM's createDataFrame(RDD of rows): what BigDL's NNModel ends with."""
+    from pyspark.sql import DataFrame
+
+    frame = numbers(spark, given)
+    return DataFrame(spark._jsparkSession.createDataFrame(frame._jdf.toJavaRDD(), frame._jdf.schema()), frame.sql_ctx)
+
+
 def kept(frame: Any) -> Any:
     """The frame, computed in full and kept before anything else asks for it."""
     frame = frame.persist()
@@ -106,6 +114,8 @@ WAYS = (
     Way(
         "repartitioned-kept", "after repartition(), computed and kept before predict", lambda s, g: kept(shuffled(s, g))
     ),
+    Way("from-rows", "made in a fixed order, through createDataFrame(RDD of rows), not kept", from_rows),
+    Way("from-rows-kept", "the same, computed and kept before predict", lambda s, g: kept(from_rows(s, g))),
     Way(
         "preprocessed", "after BigDL's image preprocessing, one at once, not kept", lambda s, g: pictures(s, g, 1, True)
     ),
