@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import typer
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from experiments.cli import clusters, comparing, data, evaluation, host, jobs, later, reports, runs
+from experiments.cluster.interrupts import interrupted_once
 from experiments.errors import ClusterbedError
 from experiments.host.paths import LOGS, ROOT
 
 INTERRUPTED = 130
+_STDERR = 2
 
 app = typer.Typer(
     add_completion=False,
@@ -44,10 +46,9 @@ def main() -> None:
 
 def guarded(command: Callable[[], object]) -> int:
     """Runs a command; returns its exit status. No traceback reaches the user: it goes into a file that is named."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
     try:
-        status = command()
+        with interrupted_once(_say_at_once):
+            status = command()
     except ClusterbedError as error:
         return _say(error.exit_status, *error.messages)
     except typer.Exit as done:
@@ -63,10 +64,6 @@ def guarded(command: Callable[[], object]) -> int:
 
 def _interrupted() -> int:
     return _say(INTERRUPTED, "interrupted; what was started has been taken down")
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _unexpected(error: Exception) -> int:
@@ -93,6 +90,12 @@ def _unexpected(error: Exception) -> int:
 
 def _line(error: Exception) -> str:
     return (str(error).splitlines() or ["no message"])[0][:200]
+
+
+def _say_at_once(message: str) -> None:
+    """From a signal's handler, where what is being printed must not be entered again, nor anything be raised."""
+    with suppress(OSError):
+        os.write(_STDERR, f"clusterbed: {message}\n".encode())
 
 
 def _say(status: int, *messages: str) -> int:

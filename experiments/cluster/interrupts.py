@@ -1,12 +1,38 @@
-"""A stretch of work that Ctrl-C must not cut in two."""
+"""Ctrl-C and its like: they end a command, but do not cut in two what tears down what it started."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interrupted_once(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, the first signal raises KeyboardInterrupt, and those that follow are held back.
+
+    By then tear-down has begun, or is about to: a second Ctrl-C, or the same signal sent to a program and to the one
+    that runs it, would leave containers behind. A signal that is ignored stays so.
+    """
+
+    def patient(*_: object) -> None:
+        say("taking down what was started, which is not cut short")
+
+    def first(*_: object) -> None:
+        for number in kept:
+            signal.signal(number, patient)
+        raise KeyboardInterrupt
+
+    kept = {number: signal.getsignal(number) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    for number in kept:
+        signal.signal(number, first)
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

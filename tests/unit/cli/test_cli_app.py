@@ -81,6 +81,31 @@ def test_being_told_to_end_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -
     assert "interrupted" in capsys.readouterr().err
 
 
+def test_further_signals_do_not_cut_the_tear_down_short(capfd: pytest.CaptureFixture[str]) -> None:
+    before, done = signal.getsignal(signal.SIGTERM), []
+
+    def command() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                os.kill(os.getpid(), number)
+            done.append("down")
+
+    assert program.guarded(command) == 130
+    assert done == ["down"]
+    assert capfd.readouterr().err.count("taking down what was started, which is not cut short") == 2
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert program.guarded(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk(capsys: pytest.CaptureFixture[str], number: int, logs: Path) -> None:
     assert program.guarded(raising(OSError(number, "No space left on device", "/srv/file"))) == 3
