@@ -37,7 +37,6 @@ def from_manifest(manifest: Mapping[str, Any]) -> dict[str, Fact]:
         "model_opset": (_at(manifest, "onnx", "opset"), ""),
         "model_operators_removed": (_summed(_at(manifest, "onnx", "operators_removed")), "operators"),
         "model_priors_bytes": (_at(manifest, "files", "priors.onnx", "bytes"), "bytes"),
-        "model_fp16_share_of_bytes": (_share(manifest, "fp16.bin", "fp32.bin"), "of FP32's"),
     }
     for artefact, name in (("model", "onnx"), ("fp32", "fp32"), ("fp16", "fp16")):
         detections = _at(manifest, "verification", "artefacts", artefact, "detections")
@@ -99,8 +98,3 @@ def _at(content: Any, *steps: str) -> Any:
 
 def _summed(counts: Any) -> Any:
     return sum(counts.values()) if isinstance(counts, Mapping) else None
-
-
-def _share(manifest: Mapping[str, Any], part: str, whole: str) -> float | None:
-    one, other = (_at(manifest, "files", name, "bytes") for name in (part, whole))
-    return one / other if one and other else None

@@ -25,7 +25,8 @@ def interrupted_once(say: Callable[[str], None]) -> Iterator[None]:
             signal.signal(number, patient)
         raise KeyboardInterrupt
 
-    kept = {number: signal.getsignal(number) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    kept = {number: one for number, one in handlers.items() if one not in (signal.SIG_IGN, None)}
     for number in kept:
         signal.signal(number, first)
     try:

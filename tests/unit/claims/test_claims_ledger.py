@@ -257,14 +257,12 @@ def test_facts_of_benchmarks_and_of_a_model() -> None:
             "name": "yolact",
             "seeded": True,
             "onnx": {"opset": 11, "operators_removed": {"Slice": 3, "Shape": 2}},
-            "files": {"fp16.bin": {"bytes": 50}, "fp32.bin": {"bytes": 100}},
             "verification": {"artefacts": {"fp16": {"detections": {"share": 0.99, "score_difference": 0.01}}}},
         }
     )
     assert {name: fact.value for name, fact in found.items()} == {
         "model_opset": 11,
         "model_operators_removed": 5,
-        "model_fp16_share_of_bytes": 0.5,
         "model_fp16_matched": 0.99,
         "model_fp16_score_difference": 0.01,
     }
