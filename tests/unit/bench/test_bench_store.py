@@ -11,6 +11,7 @@ from bench_fakes import NOW, figure
 
 from experiments.bench import store
 from experiments.errors import UserError
+from experiments.host.paths import ROOT
 
 KEYS = {"value", "low", "high", "n", "unit", "note", "group", "commit", "host", "date", "records"}
 
@@ -109,3 +110,10 @@ def test_a_steps_journal_goes_when_its_raw_file_is_there(tmp_path: Path) -> None
     session.save("a", [{"round": 0}])
     assert not journal.path.exists()
     assert session.load("a") == [{"round": 0}]
+
+
+def test_each_committed_figure_can_be_traced_to_its_records() -> None:
+    """Of figures taken over from an older file the records are gone: the new ones were lost on the way."""
+    untraced = [name for name, one in store.read_latest().items() if not (ROOT / one.records).is_file()]
+    assert store.read_latest()
+    assert not untraced
