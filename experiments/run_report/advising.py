@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.advice import Advice, Choice, Wish, best_of, workers_for
 from experiments.analysis.scaling import USL, Fit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor
-from experiments.analysis.trials import Trial, observations
+from experiments.analysis.trials import Trial, observations, varied
 from experiments.claims.sides import STAGE_3
 from experiments.report.text import joined, number_text
 from experiments.run_report.cells import Comparison
@@ -32,10 +32,11 @@ class Advised:
 
 @dataclass(frozen=True)
 class Best:
-    """The best cell of a comparison, in a sentence."""
+    """The best cell of a comparison, in a sentence. gain: how many times as long the slowest takes, beyond noise."""
 
     comparison: Comparison
     said: str
+    gain: float
     trials: tuple[str, ...]
 
 
@@ -69,18 +70,25 @@ def _fixed(trial: Trial) -> float | None:
 def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
     """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
 
-    Only cells with as many images as most have: start-up counts for less where there are more.
+    So there is where all cells have the same settings, as those of an A/A have. Only cells with as many images as most have: start-up counts for less where there are more.
     """
     images = [trials[0].figure("images") for trials in comparison.cells.values()]
     usual = max(images, key=images.count)
     cells = {cell: trials for cell, trials in comparison.cells.items() if trials[0].figure("images") == usual}
-    if comparison.video or len(cells) < 2 or usual is None:
+    alike = not varied([trials[0] for trials in cells.values()])
+    if comparison.video or alike or usual is None:
         return None
     found = best_of({cell: observations(trials, _WALL) for cell, trials in cells.items()}, floor)
-    said = f"{comparison.name}: {_choice(found)}"
+    said, gain = f"{comparison.name}: {_choice(found)}", 1.0
     if isinstance(found, Choice):
         said = f"{comparison.name}, {number_text(usual)} images: {_choice(found)}"
-    return Best(comparison, said, tuple(one.name for trials in cells.values() for one in trials))
+        gain = max((one.value for one in found.slower.values()), default=gain)
+    return Best(comparison, said, gain, tuple(one.name for trials in cells.values() for one in trials))
+
+
+def by_gain(bests: Iterable[Best]) -> list[Best]:
+    """Those first in which the choice matters most."""
+    return sorted(bests, key=lambda one: -one.gain)
 
 
 def _choice(found: Choice | NoEstimate) -> str:

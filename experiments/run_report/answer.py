@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from experiments.run_report import causes, scaling
+from experiments.run_report import advising, causes, scaling
 from experiments.run_report.scaling import Scaled
 from experiments.run_report.study import Study
 
 # The preset that varies the number of workers.
 _SCALING = "table-10"
-# Comparisons whose best cell is named in the answer.
+# Comparisons whose best cell is named in the answer: those in which most is to be gained.
 _MOST_CHOICES = 4
 
 
@@ -77,6 +77,5 @@ def _advised(studies: Sequence[Study]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for one in found[0].advised if found else ():
         warned = f" But {'; '.join(one.advice.warnings)}." if one.advice.warnings else ""
         yield f"{one.advice.said}{warned}", one.trials
-    chosen = [one.best for one in studies if one.best]
-    for best in chosen[:_MOST_CHOICES]:
+    for best in advising.by_gain(one.best for one in studies if one.best)[:_MOST_CHOICES]:
         yield best.said, best.trials

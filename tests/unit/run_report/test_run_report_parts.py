@@ -231,6 +231,19 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
     assert found is not None
     assert "fast is the fastest from submission to end; slow takes 1.25 times as long" in found.said
     assert "few" not in found.said
+    assert found.gain == pytest.approx(1.25, abs=0.01)
+
+
+def test_between_cells_of_the_same_settings_there_is_nothing_to_choose() -> None:
+    assert advising.best_cell(compared(trials("a", 0.5, 2), trials("b", 0.2, 2)), None) is None
+
+
+def test_choices_come_in_the_order_of_what_they_gain() -> None:
+    made = [compared(trials("slow", seconds, 2, engine="bigdl"), trials("fast", 0.2, 2)) for seconds in (0.21, 2.0, 0.5)]
+    bests = [best for one in made if (best := advising.best_cell(one, None))]
+    gains = [one.gain for one in advising.by_gain(bests)]
+    assert len(gains) == 3
+    assert gains == sorted(gains, reverse=True) != [one.gain for one in bests]
 
 
 def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
