@@ -13,8 +13,10 @@ JVM_HEAP = "executor JVM: its heap was full (OutOfMemoryError)"
 JVM_KILLED = "executor JVM: killed by the kernel at the container's limit"
 PYTHON_KILLED = "Python worker: killed by the kernel at the container's limit"
 PYTHON_MEMORY = "Python worker: an allocation failed (MemoryError)"
-DRIVER = "driver: its heap was full"
+WORKER_KILLED = "Spark's worker, and its executor: killed by the kernel at the container's limit"
 OTHER = "not memory: "
+
+_KILLED = (PYTHON_KILLED, JVM_KILLED, WORKER_KILLED)
 
 # What failed tasks say, most telling first.
 _SIGNS = (
@@ -27,6 +29,7 @@ _SIGNS = (
     ("code 137", JVM_KILLED),
     # The same, seen by the driver before the exit code is.
     ("Remote RPC client disassociated", JVM_KILLED),
+    ("worker lost", WORKER_KILLED),
 )
 
 
@@ -129,6 +132,6 @@ def waves(found: Sequence[Death], apart_s: float = 2.0) -> tuple[int, ...]:
 
 def _cause(reason: str, oom_kills: int) -> str:
     for sign, cause in _SIGNS:
-        if sign in reason and (oom_kills or cause not in (PYTHON_KILLED, JVM_KILLED)):
+        if sign in reason and (oom_kills or cause not in _KILLED):
             return cause
     return OTHER + (reason[:200] or "no reason recorded")

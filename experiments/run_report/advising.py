@@ -70,7 +70,8 @@ def _fixed(trial: Trial) -> float | None:
 def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
     """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
 
-    So there is where all cells have the same settings, as those of an A/A have. Only cells with as many images as most have: start-up counts for less where there are more.
+    There is nothing where all cells have the same settings, as those of an A/A have. Only cells with as many images as
+    most have are looked at: start-up counts for less where there are more.
     """
     images = [trials[0].figure("images") for trials in comparison.cells.values()]
     usual = max(images, key=images.count)

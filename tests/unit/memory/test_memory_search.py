@@ -76,6 +76,8 @@ def task(finish: float, reason: str | None, executor: str = "0") -> TaskRow:
         ("ExecutorLostFailure: Command exited with code 137", 1, search.JVM_KILLED),
         ("ExecutorLostFailure: Remote RPC client disassociated. Likely due to containers", 4, search.JVM_KILLED),
         ("ExecutorLostFailure: Remote RPC client disassociated. Likely due to containers", 0, search.OTHER),
+        ("ExecutorLostFailure: worker lost", 2, search.WORKER_KILLED),
+        ("ExecutorLostFailure: worker lost", 0, search.OTHER),
         ("ExceptionFailure: org.apache.spark.SparkException: Python worker exited unexpectedly (crashed)", 1, "PYTHON"),
         ("ExceptionFailure: MemoryError", 0, search.PYTHON_MEMORY),
         ("ExecutorLostFailure: Command exited with code 137", 0, search.OTHER),
