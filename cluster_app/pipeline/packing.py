@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import List
 
-# A made-up cost of opening a file, far over any file's size (1 TiB): then files are packed by number, not by size.
-_OPEN_COST = 1 << 40
+# Spark's own cost of opening a file, in bytes: what a small file counts for, so that partitions of them hold about
+# equal numbers whatever their sizes.
+OPEN_COST = 4 << 20
+# A made-up one, far over any file's size (1 TiB): then files are packed by number, not by size.
+_BY_NUMBER = 1 << 40
 # Enough tasks that the last one is a small part of each slot's work, and few enough images that little is redone.
 _TASKS_PER_SLOT, _MOST_PER_TASK = 20, 8
 
@@ -22,8 +25,8 @@ def settings_by_number(files: int) -> dict[str, str]:
     half a cost below that of `files`, so that an empty file does not fit either.
     """
     return {
-        "spark.sql.files.openCostInBytes": str(_OPEN_COST),
-        "spark.sql.files.maxPartitionBytes": str(_OPEN_COST * files - _OPEN_COST // 2),
+        "spark.sql.files.openCostInBytes": str(_BY_NUMBER),
+        "spark.sql.files.maxPartitionBytes": str(_BY_NUMBER * files - _BY_NUMBER // 2),
         "spark.sql.files.minPartitionNum": "1",
     }
 
@@ -34,7 +37,7 @@ def partition_bytes(sizes: List[int], partitions: int) -> int:
     Spark sorts files by falling size and starts a new partition when the next one would not fit (next fit; Spark 3.1,
     FilePartition). The number falls as the split size grows, so the smallest size with at most that many is searched.
     """
-    low, high = 1, sum(sizes) + len(sizes) + 1
+    low, high = 1, sum(sizes) + OPEN_COST * len(sizes) + 1
     while low < high:
         middle = (low + high) // 2
         if packed(sizes, middle) <= partitions:
@@ -45,10 +48,10 @@ def partition_bytes(sizes: List[int], partitions: int) -> int:
 
 
 def packed(sizes: List[int], split: int) -> int:
-    """How many partitions Spark makes of unsplittable files with that split size and an open cost of one byte."""
+    """How many partitions Spark makes of unsplittable files with that split size and its own cost of opening one."""
     partitions, filled = 0, 0
     for size in sorted(sizes, reverse=True):
         if partitions == 0 or filled + size > split:
             partitions, filled = partitions + 1, 0
-        filled += size + 1
+        filled += size + OPEN_COST
     return partitions

@@ -141,11 +141,16 @@ def _main() -> bytes:
     return (ROOT / "cluster_app" / "pipeline" / "main.py").read_bytes()
 
 
-def _command(spec: ClusterSpec, job: Job, folder: str, own: Mapping[str, str]) -> list[str]:
+def settings(spec: ClusterSpec, job: Job, own: Mapping[str, str] = NO_CONF) -> dict[str, str]:
+    """Spark's settings of a job, but for the sharing out of memory, which also needs to know the input."""
     conf = spark.resources(spec) | spark.waiting(EXECUTORS_TIMEOUT) | spark.bigdl(spec, job.threads_per_task)
     if job.engine == "fused":
         conf |= spark.light_executors(spec)
-    conf |= own
+    return {**conf, **own}
+
+
+def _command(spec: ClusterSpec, job: Job, folder: str, own: Mapping[str, str]) -> list[str]:
+    conf = settings(spec, job, own)
     options = (*spark.bigdl_properties(), "--name", "clusterbed", "--py-files", f"{folder}/cluster_app.zip")
     return spark.arguments(spec, conf, f"{folder}/main.py", f"{folder}/job.json", options=options)
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,10 +60,11 @@ class Program:
         return text
 
 
-def attend(program: Program, say: Say) -> str:
+def attend(program: Program, say: Say, *, timeout: float | None = None) -> str:
     """Runs it as this user, without a network; lines of its stderr go to `say`; returns its stdout.
 
-    Whatever ends it, no container stays. Raises UserError, HostError or RunFailed with the program's own messages.
+    Whatever ends it, no container stays. Raises UserError, HostError or RunFailed with the program's own messages;
+    RunFailed after `timeout` seconds.
     """
     engine = Engine()
     tag = images.tag(program.image)
@@ -77,6 +79,7 @@ def attend(program: Program, say: Say) -> str:
     with tempfile.TemporaryFile("w+") as out:
         # A session of its own: the terminal's Ctrl-C is answered here, in order, and not by the client.
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, start_new_session=True)
+        late = _Late(timeout, name)
         try:
             lines = _follow(process, lambda line: say(program.told(line)))
             status = process.wait()
@@ -85,10 +88,33 @@ def attend(program: Program, say: Say) -> str:
                 stop(process)
                 _remove(name)
             raise
+        finally:
+            late.end()
+        if late.struck:
+            raise RunFailed(f"{program.module}: did not end within {timeout:.0f} s and was ended")
         if status:
             raise _failure(program, status, lines)
         out.seek(0)
         return program.told(out.read())
+
+
+class _Late:
+    """Removes a container after so many seconds, unless `end` comes first; struck: whether it did."""
+
+    def __init__(self, after: float | None, container: str) -> None:
+        self.struck = False
+        self._timer = threading.Timer(after, self._strike, [container]) if after is not None else None
+        if self._timer:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def end(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _strike(self, container: str) -> None:
+        self.struck = True
+        _remove(container)
 
 
 def _follow(process: subprocess.Popen[bytes], say: Say) -> list[str]:

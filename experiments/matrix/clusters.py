@@ -27,7 +27,7 @@ LEAST_SHARE = 0.05
 MOST_SHARE = 1.0
 # What the host keeps for itself, in MB.
 HOST_RESERVE_MB = 1024
-_CLUSTER_KEYS = ("topology", "workers", "cores", "executor_memory", "executor_overhead", "limit")
+_CLUSTER_KEYS = ("topology", "workers", "cores", "executor_memory", "executor_overhead", "limit", "isa")
 
 Wanted = tuple[tuple[str, object], ...]
 
@@ -39,7 +39,7 @@ def wanted(settings: Settings) -> Wanted:
 
 @cache
 def shaped(cluster: Wanted) -> ClusterSpec:
-    """The topology with the cell's workers, cores and executor memory; quotas still as in its file.
+    """The topology with the cell's workers, cores, executor memory and instruction set; quotas still as in its file.
 
     Raises UserError or HostError for a topology that is not there or does not allow it.
     """
@@ -52,6 +52,8 @@ def shaped(cluster: Wanted) -> ClusterSpec:
 
 
 def _shaped_node(node: NodeSpec, keys: Mapping[str, object]) -> NodeSpec:
+    if keys["isa"] == "host":
+        node = dataclasses.replace(node, profile=None, isa=None)
     if node.executor is None:
         return node
     before, changes = node.executor, dict[str, int]()

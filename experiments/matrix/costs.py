@@ -25,9 +25,9 @@ _PRECISION: Mapping[str, float] = MappingProxyType({"INT8": 0.27, "bf16": 0.5})
 _AROUND: Mapping[str, float] = MappingProxyType({"bigdl": 3.0, "fused": 0.06})
 _AROUND_LEAST: Mapping[str, float] = MappingProxyType({"bigdl": 0.35, "fused": 0.03})
 # What a job takes whatever its images: the driver's start; each executor's JVM, Python workers and compiled model.
-_DRIVER_START = 12.5
-_JVM_START = 5.0
-_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 20.0, "fused": 7.0})
+_DRIVER_START = 7.5
+_JVM_START = 3.0
+_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 20.0, "fused": 4.0})
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
 _PARTITION = 0.8
 _YARN_START = 24.0

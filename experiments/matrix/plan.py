@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.errors import ClusterbedError
 from experiments.fit import HostCapacity
+from experiments.isa import BF16_FLAGS, BF16_ISA, ISAS
 from experiments.matrix import clusters, costs, memory
 from experiments.matrix.costs import Calibration, Estimate
 from experiments.matrix.expansion import expand
@@ -26,12 +27,16 @@ PATIENCE, LEAST_TIMEOUT = 3.0, 300.0
 
 @dataclass(frozen=True)
 class Host:
-    """What the plan needs to know of a host: cores, memory and free disk in MB, its processor's name."""
+    """What the plan needs to know of a host: cores, memory and free disk in MB, its processor's name and flags.
+
+    cpu_flags: as the kernel names them; None where they are not known.
+    """
 
     cores: int
     memory_mb: int
     disk_free_mb: int
     cpu_model: str
+    cpu_flags: frozenset[str] | None = None
 
     @property
     def capacity(self) -> HostCapacity:
@@ -124,7 +129,25 @@ def _impossible(preset: Preset, cell: Cell, host: Host) -> tuple[str, ...]:
     later = not_built(cell.settings)
     if later:
         return tuple(later)
+    if no_bf16 := _no_bf16(cell, host):
+        return (no_bf16,)
     return _no_room(clusters.wanted(cell.settings), preset.core, preset.services, host)
+
+
+def _no_bf16(cell: Cell, host: Host) -> str:
+    """Why a cell that asks for BF16 would not compute in it, or would only imitate it; "" where it can."""
+    if cell.settings.get("precision") != "bf16":
+        return ""
+    try:
+        spec = clusters.shaped(clusters.wanted(cell.settings))
+    except ClusterbedError:
+        return ""  # said in its own words below
+    low = [node.isa for node in spec.executor_nodes if node.isa and ISAS.index(node.isa) < ISAS.index(BF16_ISA)]
+    if low:
+        return f'precision = "bf16": the nodes are capped at {low[0]}, which has none; isa = "host" lifts the cap'
+    if host.cpu_flags is not None and not host.cpu_flags & BF16_FLAGS:
+        return f'precision = "bf16": this processor has none ({" or ".join(sorted(BF16_FLAGS))})'
+    return ""
 
 
 @lru_cache(maxsize=4096)
@@ -233,7 +256,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return {
         "schema": 1,
         "preset": plan.preset.name,
-        "host": asdict(plan.host),
+        "host": {key: value for key, value in vars(plan.host).items() if key != "cpu_flags"},
         "calibrated": plan.calibrated,
         "scales": dict(plan.scales),
         "services": plan.preset.services,

@@ -47,6 +47,7 @@ _OWN: Mapping[str, Kind] = MappingProxyType(
         "executor_memory": _MEMORY,
         "executor_overhead": _MEMORY,
         "limit": one_of("quota", "cpuset"),
+        "isa": one_of("topology", "host"),
         LINK: _TEXT,
         "engine_setting": one_of(*NAMES),
         "model": one_of(*MODELS),

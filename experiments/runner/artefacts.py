@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from experiments.cluster.submit import application
 from experiments.host import models
+from experiments.host.paths import ROOT
 from experiments.matrix.settings import TRAINED
 
 Say = Callable[[str], None]
@@ -39,6 +40,15 @@ def made_from(built: models.Model) -> str:
     measured, and a run is to go on on another host.
     """
     return built.folder.parent.name
+
+
+@cache
+def code_digest(*parts: str) -> str:
+    """Of these parts of cluster_app."""
+    digest = hashlib.sha256()
+    for path in sorted(path for part in parts for path in (ROOT / "cluster_app" / part).rglob("*.py")):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @cache

@@ -25,7 +25,7 @@ _CALIBRATIONS = ARTEFACTS / "calibration.json"
 def host() -> Host:
     """This host, for a plan."""
     found = capacity.measure(ROOT)
-    return Host(found.cores, found.memory_mb, found.disk_free_mb, found.cpu_model)
+    return Host(found.cores, found.memory_mb, found.disk_free_mb, found.cpu_model, frozenset(found.cpu_flags))
 
 
 def known_calibration() -> Calibration:

@@ -86,7 +86,14 @@ def clock_differences(result: JobResult, log: Application) -> dict[str, dict[str
 
 
 def hosts(result: JobResult, log: Application) -> dict[str, dict[str, Any]]:
-    """What each host did: images, tasks, failed tasks, seconds in tasks, bytes read, and when it ended its last one."""
+    """What each host did: images, tasks, failed tasks, seconds in tasks, bytes read, and when it ended its last one.
+
+    stage_3_end_s: from the launch of the first task of that phase, anywhere, to the end of this host's last one; None
+    where it had none. Later phases follow all of it, so their ends do not tell who was waited for.
+    """
+    phase = [task for task in log.tasks if task.phase == STAGE_3[result.engine]]
+    begin = min((task.launch_s for task in phase), default=0.0)
+    ends = {host: max(one.finish_s for one in phase if one.host == host) for host in {one.host for one in phase}}
     images = {one.host: one.images for one in result.executors}
     by_host: dict[str, list[TaskRow]] = {}
     for task in log.tasks:
@@ -99,6 +106,7 @@ def hosts(result: JobResult, log: Application) -> dict[str, dict[str, Any]]:
             "run_s": round(sum(task.run_s or 0 for task in tasks), 3),
             "bytes_read": sum(task.bytes_read or 0 for task in tasks),
             "last_s": round(max(task.finish_s for task in tasks), 3),
+            "stage_3_end_s": round(ends[host] - begin, 3) if host in ends else None,
         }
         for host, tasks in sorted(by_host.items())
     }

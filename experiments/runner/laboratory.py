@@ -15,8 +15,10 @@ from typing import Any
 import pyarrow.parquet
 
 from cluster_app.contract.job import Job
+from experiments import isa
 from experiments.cluster import lifecycle, staging, state
 from experiments.cluster.submit import Submitted, submit
+from experiments.cluster.submit import settings as settings_of
 from experiments.engine_settings import setting
 from experiments.errors import RunFailed
 from experiments.eventlog import Application, event_logs, read_event_log
@@ -24,7 +26,7 @@ from experiments.host import images, models
 from experiments.host.engine import Engine
 from experiments.matrix import clusters
 from experiments.matrix.plan import Plan, PlannedCell
-from experiments.matrix.settings import MODELS, TRAINED, job_keys
+from experiments.matrix.settings import MODELS, TRAINED, job_keys, job_of
 from experiments.matrix.types import Settings
 from experiments.render import image as node_image
 from experiments.runner import artefacts, environment, evidence, inputs, nodes, steady
@@ -66,12 +68,15 @@ class Clusters:
         model, weights = self._folder_of(settings), str(settings["weights"])
         named = settings.get("engine_setting")
         chosen = setting(str(named)) if named is not None else None
+        job = chosen.applied(job_of(settings), spec) if chosen else job_of(settings)
         used = {node_image(spec, node).split("/")[1].split(":")[0] for node in spec.nodes}
         return {
             "model": {"name": model.folder.name, "file": FILES[weights], "made_from": made_from(model)},
             "input": {"source": given.source, "images": len(given.files), "digest": given.digest},
             "engine_setting": {"job": dict(chosen.job), "spark": dict(chosen.spark)} if chosen else None,
             "application": application_digest(),
+            "spark": settings_of(spec, job, chosen.spark if chosen else {}),
+            "isa": {node.name: dict(isa.environment(node.isa)) for node in spec.nodes},
             "node_images": {name: self._fingerprints()[name] for name in sorted(used)},
         }
 
@@ -197,6 +202,7 @@ class Clusters:
             quotas={one.node: one.limits.cpus for one in Engine().containers(spec.name)},
             wanted_quotas={node: limits.cpus or 0.0 for node, limits in known.measured.items()},
             oom_kills={node: one.oom_kills for node, one in used.items()},
+            lost=[task.reason or "" for task in log.tasks if task.failed],
         )
         return Outcome(
             {

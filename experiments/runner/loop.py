@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from experiments.runner.schedule import Visit, round_visits
 from experiments.runner.seam import Facts, Laboratory, TimedOut, Watcher
 from experiments.store.records import RECORDS, Writer, load, replace
 
+_WARM_UP_TRIES = 2
 ENVIRONMENT, CLUSTERS, CONTENTS = "environment.json", "clusters.jsonl", "contents.json"
 
 
@@ -55,9 +56,13 @@ def run(
         state = Run(plan, folder, lab, watcher, writer, records, clock)
         try:
             lab.clear()
-            _begin_block(state)
+            environment = lab.environment()
+            _learn(state)
             finished = _finished(state)
-            watcher.begin(plan, _trials_left(state, finished))
+            watcher.begin(plan, left := _trials_left(state, finished))
+            if not left:
+                return state.records
+            _begin_block(state, environment)
             for number in range(1, plan.preset.repeats + 1):
                 for visit in round_visits(_open(state, finished, number), plan.preset.seed, number):
                     _make(state, visit, number)
@@ -70,16 +75,20 @@ def run(
         return state.records
 
 
-def _begin_block(state: Run) -> None:
-    """A block is what is made on one host without a break; its environment stands in a file of its own."""
+def _learn(state: Run) -> None:
+    """What the cells' figures depend on now."""
     state.block = progress.next_block(state.records)
+    state.known = {one.cell.name: _known(state.lab, one) for one in state.plan.runnable}
+    state.contents = _contents(state.folder) | {one.hash: one.content for one in state.known.values()}
+
+
+def _begin_block(state: Run, environment: Facts) -> None:
+    """A block is what is made on one host without a break; its environment stands in a file of its own."""
     path = state.folder / ENVIRONMENT
     blocks = json.loads(path.read_text())["blocks"] if path.exists() else []
     blocks = [one for one in blocks if one["block"] < state.block]
-    entry = {"block": state.block, "began": _date(state.clock()), **state.lab.environment()}
+    entry = {"block": state.block, "began": _date(state.clock()), **environment}
     replace(path, json.dumps({"schema": 1, "blocks": [*blocks, entry]}, indent=2) + "\n")
-    state.known = {one.cell.name: _known(state.lab, one) for one in state.plan.runnable}
-    state.contents = _contents(state.folder) | {one.hash: one.content for one in state.known.values()}
     replace(state.folder / CONTENTS, json.dumps({"schema": 1, "contents": state.contents}, indent=1) + "\n")
 
 
@@ -116,28 +125,39 @@ def _trials_left(state: Run, finished: set[progress.Round]) -> int:
 
 
 def _make(state: Run, visit: Visit, number: int) -> None:
-    """The trials of a visit, warm-ups first where they are due."""
+    """The trials of a visit, warm-ups first where they are due.
+
+    A warm-up that fails takes its cluster down, so that the next one is cold again: there is a second try.
+    """
     for planned in visit.cells:
-        for kind in (*_warm_ups(state, planned), progress.TRIAL):
-            if state.plan.preset.fresh_cluster:
-                _down(state)
-            problem = _ensure_up(state, planned)
-            if problem is None:
-                _trial(state, planned, number, kind)
-            elif kind == progress.TRIAL:
-                head = _head(state, planned, number, kind, progress.FAILED)
-                _append(state, head, {"phase": "boot", "reasons": list(problem.messages)})
+        for _ in range(_WARM_UP_TRIES):
+            due = _warm_ups_due(state, planned)
+            for _ in range(due):
+                _attempt(state, planned, number, progress.WARM_UP)
+            if not due or state.up == planned.cluster_name:
+                break
+        state.warmed.add(planned.cell.name)
+        _attempt(state, planned, number, progress.TRIAL)
 
 
-def _warm_ups(state: Run, planned: PlannedCell) -> Iterator[str]:
-    """One "warm-up" for each that is due, asked again after each trial: a cluster is new once it has come up."""
+def _warm_ups_due(state: Run, planned: PlannedCell) -> int:
+    """How many before the next trial: on a cluster that is still to come up, or of a cell that had none yet."""
     preset = state.plan.preset
-    if preset.warm_up_each == "cluster" and state.up != planned.cluster_name:
-        due = True
-    else:
-        due = preset.warm_up_each == "cell" and planned.cell.name not in state.warmed
-    state.warmed.add(planned.cell.name)
-    yield from (progress.WARM_UP for _ in range(preset.warm_ups if due else 0))
+    by_cluster = preset.warm_up_each == "cluster"
+    cold = state.up != planned.cluster_name if by_cluster else planned.cell.name not in state.warmed
+    return preset.warm_ups if cold else 0
+
+
+def _attempt(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
+    """A trial, on its cluster; one whose cluster does not come up is a failed one."""
+    if state.plan.preset.fresh_cluster:
+        _down(state)
+    problem = _ensure_up(state, planned)
+    if problem is None:
+        _trial(state, planned, number, kind)
+    elif kind == progress.TRIAL:
+        head = _head(state, planned, number, kind, progress.FAILED)
+        _append(state, head, {"phase": "boot", "reasons": list(problem.messages)})
 
 
 def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
@@ -229,10 +249,10 @@ def trial_name(cell: str, number: int, kind: str, attempt: int) -> str:
     """A trial's name, which is also its folder's: round, cell, and which attempt if not the first."""
     # No equals sign: readers of Parquet take a folder named key=value for a column.
     words = re.sub(r"[^A-Za-z0-9.+-]+", "_", cell.replace("=", "-")).strip("_.")[:80]
-    return "-".join([f"{number:03d}", words, *(["warm-up"] if kind == progress.WARM_UP else []), *_attempt(attempt)])
+    return "-".join([f"{number:03d}", words, *(["warm-up"] if kind == progress.WARM_UP else []), *_again(attempt)])
 
 
-def _attempt(attempt: int) -> Sequence[str]:
+def _again(attempt: int) -> Sequence[str]:
     return [] if attempt == 1 else [f"again-{attempt - 1}"]
 
 

@@ -27,7 +27,7 @@ from experiments.runner.laboratory import Clusters
 from experiments.runner.progress import MEASURED, TRIAL
 from experiments.runner.seam import Laboratory
 from experiments.runner.video import Videos
-from experiments.store.records import RECORDS, replace
+from experiments.store.records import RECORDS, load, replace
 
 PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
 _FIRST_LINE = "# preset: "
@@ -61,13 +61,24 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     if preset.workload == "job":
         plan = make_plan(preset, environment.host(), environment.calibrate())
         _require_cells(plan)
-    replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+    before, spent = len(load(folder / RECORDS).records), _spent(folder)
+    if not before:
+        replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
     begin = time.monotonic()
     with alone(), live.watching() as watcher:
         records = loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
-    summary = summarise(plan, records, time.monotonic() - begin)
-    replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    # A run of which nothing was left stays as it is: what it was planned to take, and took.
+    if len(records) > before or not (folder / SUMMARY).exists():
+        replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+        summary = summarise(plan, records, spent + time.monotonic() - begin)
+        replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return plan
+
+
+def _spent(folder: Path) -> float:
+    """Seconds that the run's sessions before this one took."""
+    path = folder / SUMMARY
+    return float(json.loads(path.read_text()).get("session_seconds", 0.0)) if path.exists() else 0.0
 
 
 @contextmanager
@@ -86,7 +97,7 @@ def alone() -> Iterator[None]:
 
 
 def _laboratory(plan: Plan, folder: Path, say: Callable[[str], None]) -> Laboratory:
-    return Clusters(plan, folder, say) if plan.preset.workload == "job" else Videos(folder, say)
+    return Clusters(plan, folder, say) if plan.preset.workload == "job" else Videos(plan.preset.repeats, folder, say)
 
 
 def folder_of(preset: Preset, identity: str | None, *, resume: bool) -> Path:
@@ -140,7 +151,7 @@ def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool)
 
 
 def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
-    """What a run came to, by cell and state; planned and actual time of this session."""
+    """What a run came to, by cell and state; planned time, and actual time of all its sessions."""
     trials = [one for one in records if one["kind"] == TRIAL]
     by_cell: dict[str, Counter[str]] = {}
     for one in trials:

@@ -14,6 +14,8 @@ from experiments.types import ClusterSpec
 MOST_EMPTY = 0.5
 # A container's quota as the engine reports it, against the one asked for.
 QUOTA_TOLERANCE = 2e-3
+# What a task says that died with its executor, or of memory, whoever ended it: the kernel, YARN, the JVM, Python.
+_FATAL = ("ExecutorLostFailure", "OutOfMemoryError", "MemoryError", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Row:
 class Ran:
     """What is known of a trial after it. files: the input's; holding: those that hold objects the model knows.
 
-    quotas: host cores in force after the trial by node, None without one; oom_kills: by node, during the trial.
+    quotas: host cores in force after the trial by node, None without one; oom_kills: by node, during the trial, of
+    those whose cgroup could be read; lost: why tasks failed, a text each.
     """
 
     spec: ClusterSpec
@@ -42,11 +45,13 @@ class Ran:
     quotas: Mapping[str, float | None]
     wanted_quotas: Mapping[str, float]
     oom_kills: Mapping[str, int]
+    lost: Sequence[str] = ()
 
 
 def invalid(ran: Ran) -> tuple[str, ...]:
     """Why the trial's figures are not to be used, a sentence a reason; empty where they are."""
-    return tuple([*_rows(ran), *_empty(ran), *_idle_workers(ran), *_arithmetic(ran), *_threads(ran), *_limits(ran)])
+    rules = (_rows, _empty, _idle_workers, _arithmetic, _threads, _limits, _deaths)
+    return tuple(reason for rule in rules for reason in rule(ran))
 
 
 def _rows(ran: Ran) -> list[str]:
@@ -89,15 +94,31 @@ def _arithmetic(ran: Ran) -> list[str]:
 
 
 def _threads(ran: Ran) -> list[str]:
-    used = {ran.result.threads_per_task} | ({ran.result.settings.threads} if ran.result.settings else set())
-    wrong = sorted(used - {ran.job.threads_per_task})
-    return [f"threads of a task: {wrong[0]}, asked for were {ran.job.threads_per_task}"] if wrong else []
+    """As the compiled models say themselves where an engine asks them, else as the job says."""
+    wanted = ran.job.threads_per_task
+    used = {"the job": ran.result.threads_per_task}
+    used |= {worker.host: worker.cpu.threads for worker in ran.result.workers if worker.cpu}
+    wrong = {who: number for who, number in used.items() if number != wanted}
+    return [f"{who}: {number} threads a task, asked for were {wanted}" for who, number in wrong.items()]
 
 
 def _limits(ran: Ran) -> list[str]:
-    reasons = [f"{node}: {kills} killed for memory" for node, kills in sorted(ran.oom_kills.items()) if kills]
+    """The quotas that the engine has in force, and those that workers found in their own cgroup."""
+    inside = {worker.host: worker.cpu.quota for worker in ran.result.workers if worker.cpu}
+    reasons = []
     for node, wanted in ran.wanted_quotas.items():
-        found = ran.quotas.get(node)
-        if found is None or abs(found - wanted) > QUOTA_TOLERANCE:
-            reasons.append(f"{node}: its quota was {found}, not {wanted:.3f} host cores")
+        for found in dict.fromkeys((ran.quotas.get(node), inside.get(node, ran.quotas.get(node)))):
+            if found is None or abs(found - wanted) > QUOTA_TOLERANCE:
+                reasons.append(f"{node}: its quota was {found}, not {wanted:.3f} host cores")
+    return reasons
+
+
+def _deaths(ran: Ran) -> list[str]:
+    """Processes that the kernel killed, and executors that were lost: what they had done was done again."""
+    reasons = [f"{node}: {kills} killed for memory" for node, kills in sorted(ran.oom_kills.items()) if kills]
+    unknown = sorted(ran.wanted_quotas.keys() - ran.oom_kills.keys())
+    reasons += [f"{node}: its cgroup could not be read, nor whether something was killed" for node in unknown]
+    told = [text for text in ran.lost if any(sign in text for sign in _FATAL)]
+    if told:
+        reasons.append(f"{len(told)} tasks lost with their executor or for lack of memory: {told[0][:200]}")
     return reasons

@@ -18,13 +18,13 @@ from experiments.host.models import Model
 from experiments.matrix.plan import PlannedCell
 from experiments.matrix.settings import MODELS
 from experiments.runner import artefacts, environment, steady
-from experiments.runner.seam import Outcome
+from experiments.runner.seam import Outcome, TimedOut
 from experiments.store.packing import SAMPLES
 
 Say = Callable[[str], None]
 
-# A trial is one round: the runner makes the others.
-_ROUNDS = "1"
+# Parts of cluster_app that the benchmark is made of.
+_PROGRAMS = ("backends", "evaluate", "tasks")
 # The parts of a frame's time, as the benchmark names them.
 PARTS = ("decode", "preprocess", "inference", "postprocess")
 
@@ -32,8 +32,8 @@ PARTS = ("decode", "preprocess", "inference", "postprocess")
 class Videos:
     """Trials that are one round of the video benchmark: all backends, interleaved, in one container."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
-        self._folder, self._say = folder, say
+    def __init__(self, rounds: int, folder: Path, say: Say) -> None:
+        self._rounds, self._folder, self._say = rounds, folder, say
 
     def environment(self) -> Mapping[str, Any]:
         images.build_all(self._say, extra=[TABLE_1_IMAGE])
@@ -43,7 +43,8 @@ class Videos:
         built = self._model(planned)
         return {
             "model": {"name": built.folder.name, "made_from": artefacts.made_from(built)},
-            "node_images": {TABLE_1_IMAGE: images.fingerprints()[TABLE_1_IMAGE]},
+            "node_images": {TABLE_1_IMAGE: images.fingerprints((*images.IMAGES, *images.OPTIONAL))[TABLE_1_IMAGE]},
+            "programs": artefacts.code_digest(*_PROGRAMS),
             "limited_cpus": LIMITED_CPUS,
         }
 
@@ -59,17 +60,25 @@ class Videos:
         out = self._folder / ".trial"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        words = ["--model", "/model", "--videos", "/videos", "--out", "/out/times.jsonl", "--rounds", _ROUNDS]
+        # Each round has its frames, and its place in an order that is balanced over all of them.
+        number, frames = round_of(trial, self._rounds), int(str(settings["frames"]))
+        words = ["--model", "/model", "--videos", "/videos", "--out", "/out/times.jsonl"]
+        words += ["--rounds", str(self._rounds), "--round", str(number)]
         words += ["--threads", str(settings["threads_per_task"]), "--node", str(settings["node"])]
-        words += ["--case", f"{settings['seconds']}:{settings['frames']}"]
-        # The seed decides in which order the backends run.
-        words += ["--seed", trial[:3].lstrip("0") or "1", *(["--cpus", str(LIMITED_CPUS)] if limited else [])]
+        words += ["--case", f"{settings['seconds']}:{frames * self._rounds}"]
+        words += ["--cpus", str(LIMITED_CPUS)] if limited else []
         videos = self._folder / ".videos"
         videos.mkdir(exist_ok=True)
         mounts = {self._model(planned).folder: "/model:ro", videos: "/videos", out: "/out"}
         options = ["--cpus", str(LIMITED_CPUS)] if limited else []
         begin = time.monotonic()
-        attend(Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options), self._say)
+        program = Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options)
+        try:
+            attend(program, self._say, timeout=planned.timeout)
+        except RunFailed as error:
+            if time.monotonic() - begin >= planned.timeout:
+                raise TimedOut(*error.messages) from None
+            raise
         seconds = time.monotonic() - begin
         lines = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
         kept = self._folder / SAMPLES / f"{trial}.jsonl"
@@ -77,7 +86,7 @@ class Videos:
         (out / "times.jsonl").replace(kept)
         return Outcome(
             {"container_seconds": round(seconds, 2), "per_frame": per_frame(lines)},
-            invalid(lines, int(str(settings["frames"]))),
+            invalid(lines, frames),
         )
 
     def down(self) -> Mapping[str, Any]:
@@ -105,8 +114,14 @@ def per_frame(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]
     return found
 
 
+def round_of(trial: str, rounds: int) -> int:
+    """The round that a trial is of, by its name, from 1 to `rounds`."""
+    return (int(trial[:3]) - 1) % rounds + 1
+
+
 def invalid(lines: Sequence[Mapping[str, Any]], frames: int) -> tuple[str, ...]:
-    """Why a round may not be used: a backend with fewer frames than asked for, or none at all."""
-    counted = {side: one["frames"] for side, one in per_frame(lines).items()}
+    """Why a round may not be used: a backend that was loaded with fewer frames than asked for, or none loaded."""
+    loaded = {side: 0 for line in lines if line["kind"] == "header" for side in line["sides"]}
+    counted = loaded | {side: int(one["frames"]) for side, one in per_frame(lines).items()}
     short = [f"{side}: {number} of {frames} frames" for side, number in counted.items() if number != frames]
     return tuple(short if counted else ["no backend was timed"])

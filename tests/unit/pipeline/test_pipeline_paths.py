@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from cluster_app.pipeline.packing import images_per_task, packed, partition_bytes, settings_by_number
+from cluster_app.pipeline.packing import OPEN_COST, images_per_task, packed, partition_bytes, settings_by_number
 from cluster_app.pipeline.paths import escape_glob, hidden, local_path, needs_quoting, relative, relative_origin
 
 
@@ -74,7 +74,7 @@ def test_hadoops_own_files_are_no_input(image: str, expected: bool) -> None:
     assert hidden(f"folder/.{image}")
 
 
-def simulated(sizes: list[int], split: int, open_cost: int = 1) -> list[list[int]]:
+def simulated(sizes: list[int], split: int, open_cost: int = OPEN_COST) -> list[list[int]]:
     """FilePartition.getFilePartitions of Spark 3.1 for unsplittable files."""
     partitions: list[list[int]] = []
     current: list[int] = []
@@ -99,9 +99,13 @@ def samples() -> list[list[int]]:
     return [[0], [5], [7] * 8, [0, 0, 0], [10**9, 1, 1, 1], *drawn]
 
 
+def _whole(sizes: list[int]) -> int:
+    return sum(sizes) + OPEN_COST * len(sizes)
+
+
 def test_packing_is_sparks() -> None:
     for sizes in samples():
-        for split in {1, max(sizes), sum(sizes) // 2 + 1, sum(sizes) + len(sizes)}:
+        for split in {1, max(sizes), sum(sizes) // 2 + 1, _whole(sizes) // 2, _whole(sizes)}:
             assert packed(sizes, split) == len(simulated(sizes, split)), (sizes, split)
 
 
@@ -110,7 +114,7 @@ def test_the_split_size_makes_at_most_the_asked_partitions() -> None:
         for asked in range(1, 9):
             split = partition_bytes(sizes, asked)
             # Spark also takes the smaller of the split size and all bytes, open costs with them.
-            in_force = min(split, sum(sizes) + len(sizes))
+            in_force = min(split, max(OPEN_COST, _whole(sizes)))
             assert 1 <= len(simulated(sizes, in_force)) <= asked, (sizes, asked)
             assert split == 1 or packed(sizes, split - 1) > asked, "a smaller size would do"
 
@@ -119,6 +123,15 @@ def test_the_split_size_makes_at_most_the_asked_partitions() -> None:
 def test_equal_files_are_shared_out_evenly(count: int, asked: int) -> None:
     shares = simulated([100_000] * count, partition_bytes([100_000] * count, asked))
     assert [len(share) for share in shares] == [count // asked] * asked
+
+
+def test_small_files_of_very_different_sizes_are_shared_out_evenly() -> None:
+    """A job's partitions must not differ because one photograph has fewer bytes than another of the same size."""
+    sizes = [3_000 + 16_000 * (number % 49) for number in range(48)]
+    for asked in (2, 3, 8, 12):
+        shares = [len(share) for share in simulated(sizes, partition_bytes(sizes, asked))]
+        assert len(shares) == asked
+        assert max(shares) - min(shares) <= 2
 
 
 def test_more_partitions_than_files_gives_each_file_its_own() -> None:

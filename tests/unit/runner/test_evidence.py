@@ -109,7 +109,9 @@ def test_hosts_hold_images_tasks_and_bytes() -> None:
         "run_s": 5.0,
         "bytes_read": 200,
         "last_s": 12.0,
+        "stage_3_end_s": 4.0,
     }
+    assert found["worker-2"]["stage_3_end_s"] == 5.0
     assert (found["worker-2"]["failed_tasks"], found["worker-2"]["run_s"]) == (1, 3.0)
 
 

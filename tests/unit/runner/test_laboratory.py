@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from experiments.matrix.plan import Plan
 from experiments.runner import inputs, laboratory
 from experiments.runner.laboratory import Clusters
 from experiments.runner.loop import run
+from experiments.runner.samples import Used
 from experiments.types import ClusterSpec
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "eventlog" / "app-20261122180000-0001"
@@ -39,6 +39,7 @@ class World:
         self.jobs: list[tuple[ClusterSpec, Job, float, Mapping[str, str]]] = []
         self.files: tuple[str, ...] = ()
         self.fail: Exception | None = None
+        self.lost = False  # whether an executor is lost on the way
         self.removed: list[str] = []
         self.tmp = tmp_path
 
@@ -53,7 +54,9 @@ class World:
         self.jobs.append((spec, job, timeout, conf))
         events = evidence / "events"
         events.mkdir(parents=True)
-        shutil.copyfile(FIXTURE, events / FIXTURE.name)
+        lines = FIXTURE.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if self.lost or "ExecutorLostFailure" not in line]
+        (events / FIXTURE.name).write_text("".join(kept))
         (evidence / "driver.log").write_text("a line\n")
         say("progress 1 of 2 images, 0.50 images/s, 2 s left")
         if self.fail:
@@ -101,6 +104,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(laboratory.staging, "fetch_output", made.fetch)
     monkeypatch.setattr(laboratory, "submit", made.submit)
     monkeypatch.setattr(laboratory.nodes, "pids", lambda _: {})
+    nothing = Used(0.0, 0, 0, 0.0, 0.0, None, None, 0, 1)
+    nodes = [node.name for spec in [plan().cells[0].cluster] if spec for node in spec.nodes]
+    monkeypatch.setattr(laboratory.Sampler, "used", lambda _: dict.fromkeys(nodes, nothing))
     monkeypatch.setattr(laboratory.nodes, "role_logs", lambda _, logs: (logs / "master-x.log").write_text("x"))
     monkeypatch.setattr(laboratory.nodes, "remove_output", lambda _, uri: made.removed.append(uri))
     monkeypatch.setattr(laboratory.inputs, "source", lambda _, __: None)
@@ -152,7 +158,17 @@ def test_a_measured_trial_leaves_all_its_evidence(world: World, tmp_path: Path) 
     assert timeout >= 300
     assert conf == {}
     content = json.loads((folder / "contents.json").read_text())["contents"][record["hash"]]
-    assert set(content) >= {"settings", "core", "cluster", "model", "input", "application", "node_images"}
+    assert set(content) >= {
+        "settings",
+        "core",
+        "cluster",
+        "model",
+        "input",
+        "application",
+        "node_images",
+        "spark",
+        "isa",
+    }
 
 
 def test_a_job_that_fails_leaves_its_logs(world: World, tmp_path: Path) -> None:
@@ -164,6 +180,15 @@ def test_a_job_that_fails_leaves_its_logs(world: World, tmp_path: Path) -> None:
     assert (folder / "logs" / record["trial"] / "master-driver.log").read_text() == "a line\n"
     assert (folder / "events" / record["trial"]).is_dir()
     assert world.up == {}
+
+
+def test_a_lost_executor_makes_a_trial_invalid(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    world.lost = True
+    (record,) = run(plan(), folder, Clusters(plan(), folder, print), Watcher())
+    assert record["status"] == "invalid"
+    assert "lost with their executor" in record["reasons"][0]
 
 
 def test_a_missing_row_makes_a_trial_invalid(world: World, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 from runner_fakes import Laboratory, Watcher, plan_of
 
 from experiments.errors import HostError, RunFailed, UserError
+from experiments.matrix.plan import PlannedCell
 from experiments.runner.loop import CLUSTERS, CONTENTS, ENVIRONMENT, run
 from experiments.runner.progress import TRIAL, WARM_UP, finished_rounds
-from experiments.runner.seam import TimedOut
+from experiments.runner.seam import Outcome, TimedOut
 from experiments.store.records import RECORDS, load
 
 CELLS = ("workers=1", "workers=2", "workers=3")
@@ -90,6 +91,30 @@ def test_warm_ups_of_clusters_come_each_time_one_is_new(tmp_path: Path) -> None:
     assert 4 <= ups <= 6  # a round's last cluster may be the next one's first
     assert sum(made(records).values()) == 6
     assert len(lab.records) == len(records)
+
+
+class FirstWarmUpFails(Laboratory):
+    def run(self, planned: PlannedCell, trial: str) -> Outcome:
+        if trial.endswith("warm-up") and trial not in self.trials:
+            self.trials.append(trial)
+            raise RunFailed("a slow start")
+        return super().run(planned, trial)
+
+
+@pytest.mark.parametrize("each", ["cell", "cluster"])
+def test_a_trial_is_not_measured_cold_because_its_warm_up_failed(tmp_path: Path, each: str) -> None:
+    content = {"warm_ups": 1, "warm_up_each": each, "settings": {"workers": 1}, "axes": {"images": [6]}}
+    lab = FirstWarmUpFails()
+    records = run(plan_of(repeats=1, **content), tmp_path, lab, Watcher())
+    assert [(one["kind"], one["status"]) for one in records] == [
+        (WARM_UP, "failed"),
+        (WARM_UP, "measured"),
+        (TRIAL, "measured"),
+    ]
+    ups = [number for number, call in enumerate(lab.calls) if call[0] == "up"]
+    runs = [number for number, call in enumerate(lab.calls) if call[0] == "run"]
+    assert len(ups) == 2
+    assert ups[-1] < runs[-2], "the trial runs on the cluster that was warmed up"
 
 
 PROBLEMS = {
@@ -182,6 +207,7 @@ def test_a_finished_run_makes_nothing_more(tmp_path: Path) -> None:
     assert run(plan_of(), tmp_path, lab, watcher := Watcher()) == first
     assert watcher.trials == 0
     assert not any(call[0] in ("up", "run") for call in lab.calls)
+    assert len(json.loads((tmp_path / "environment.json").read_text())["blocks"]) == 1
 
 
 def test_more_repeats_go_on_from_what_is_there(tmp_path: Path) -> None:

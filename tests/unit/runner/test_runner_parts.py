@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 from rich.live import Live
-from runner_fakes import plan_of
+from runner_fakes import HOST, Laboratory, plan_of
 
 from experiments.bench.gate import Ticks
 from experiments.errors import HostError, RunFailed, UserError
+from experiments.host.models import Model
+from experiments.matrix.costs import Calibration
+from experiments.matrix.plan import make_plan
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.runner import inputs, live, runs, steady, video
 from experiments.runner.identity import changes, digest, of_plan
@@ -234,6 +238,30 @@ def test_a_preset_of_which_nothing_runs_here_is_refused_as_such(results: Path, t
     assert not (results / "mine").exists()
 
 
+def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("known_calibration", "calibrate"):
+        monkeypatch.setattr(runs.environment, name, lambda: Calibration({}))
+    monkeypatch.setattr(runs.environment, "host", lambda: HOST)
+    monkeypatch.setattr(runs, "_laboratory", lambda *_: Laboratory())
+    monkeypatch.setattr(runs, "STATE", results)
+    folder, preset = results / "mine", load_preset("smoke", ["repeats=2"])
+
+    def kept() -> list[bytes]:
+        return [(folder / name).read_bytes() for name in ("plan.json", "summary.json", "environment.json")]
+
+    runs.run_in(folder, preset, ["repeats=2"], resume=False)
+    before = kept()
+    monkeypatch.setattr(runs.environment, "host", lambda: replace(HOST, disk_free_mb=HOST.disk_free_mb - 1))
+    runs.run_in(folder, preset, ["repeats=2"], resume=True)
+    assert kept() == before
+    longer = runs.run_in(folder, load_preset("smoke", ["repeats=3"]), ["repeats=3"], resume=True)
+    seconds = [json.loads(text)["session_seconds"] for text in (before[1], kept()[1])]
+    assert seconds[1] >= seconds[0]
+    assert json.loads(kept()[0])["trials"] == longer.trials
+
+
 def test_a_host_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "STATE", tmp_path)
     with runs.alone(), pytest.raises(RunFailed, match="another run is under way"), runs.alone():
@@ -355,10 +383,33 @@ def frame(side: str, seconds: float) -> dict[str, Any]:
 
 
 def test_a_round_of_videos_gives_seconds_per_frame_by_backend() -> None:
-    lines = [{"kind": "header"}, frame("torch", 0.5), frame("torch", 0.7), frame("onnx", 0.1), frame("onnx", 0.1)]
+    header = {"kind": "header", "sides": {"torch": {}, "onnx": {}}}
+    lines = [header, frame("torch", 0.5), frame("torch", 0.7), frame("onnx", 0.1), frame("onnx", 0.1)]
     found = video.per_frame(lines)
     assert found["torch"]["inference"] == pytest.approx(0.6)
     assert found["onnx"]["total"] == pytest.approx(0.4)
     assert video.invalid(lines, 2) == ()
     assert video.invalid(lines, 3) == ("torch: 2 of 3 frames", "onnx: 2 of 3 frames")
-    assert video.invalid(lines[:1], 3) == ("no backend was timed",)
+    assert video.invalid(lines[:3], 2) == ("onnx: 0 of 2 frames",)
+    assert video.invalid([], 3) == ("no backend was timed",)
+
+
+def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Model(tmp_path / "made-from" / "yolact-r50-550")
+    monkeypatch.setattr(video.artefacts, "model", lambda *_: built)
+    planned = make_plan(load_preset("table-1", []), HOST, Calibration({})).cells[0]
+    content = video.Videos(5, tmp_path, print).content(planned)
+    assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
+    assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
+    assert content["programs"]
+
+
+def test_a_trial_of_videos_is_the_round_that_its_name_says() -> None:
+    assert [video.round_of(name, 5) for name in ("001-exp-1", "005-exp-1", "006-a", "001-exp-1-warm-up")] == [
+        1,
+        5,
+        1,
+        1,
+    ]

@@ -9,7 +9,7 @@ import pytest
 from runner_fakes import plan_of
 
 from cluster_app.contract.job import Job
-from cluster_app.contract.result import parse_result
+from cluster_app.contract.result import JobResult, parse_result
 from experiments.runner.verdict import Ran, Row, invalid
 
 FILES = tuple(f"scenes/{n}.png" for n in range(4)) + tuple(f"{n}.jpg" for n in range(4))
@@ -51,13 +51,22 @@ def ran(**changes: Any) -> Ran:
         holding=FILES[:4],
         quotas=quotas,
         wanted_quotas=quotas,
-        oom_kills={"worker-1": 0},
+        oom_kills=dict.fromkeys(quotas, 0),
     )
     return replace(good, **changes)
 
 
 def test_a_good_trial_is_valid() -> None:
     assert invalid(ran()) == ()
+
+
+def with_worker(threads: int = 1, quota: float = 0.75) -> JobResult:
+    """A result in which a worker says what it found."""
+    times = ("seconds", "load_seconds", "compile_seconds", "decode_seconds", "infer_seconds", "postprocess_seconds")
+    cpu = {"cores": 2, "quota": quota, "threads": threads, "streams": 1, "pinned": False, "requests": 1}
+    worker = {"host": "worker-1", "processes": 1, "images": 4, "compiles": 1, "encode_seconds": 0.1, "cpu": cpu}
+    worker |= {**dict.fromkeys(times, 1.0), "peak_memory_mb": 200.0}
+    return parse_result(result(workers=[worker]), "r")
 
 
 def rows(*statuses: tuple[str, str, int]) -> list[Row]:
@@ -82,8 +91,14 @@ BAD: dict[str, dict[str, Any]] = {
         )
     },
     "the model's weights were FP32, asked for were INT8": {"storage": "INT8"},
-    "threads of a task: 2, asked for were 1": {"result": parse_result(result(threads_per_task=2), "r")},
-    "worker-1: 1 killed for memory": {"oom_kills": {"worker-1": 1}},
+    "the job: 2 threads a task, asked for were 1": {"result": parse_result(result(threads_per_task=2), "r")},
+    "worker-1: 2 threads a task, asked for were 1": {"result": with_worker(threads=2)},
+    "worker-1: its quota was 1.5, not 0.750 host cores": {"result": with_worker(quota=1.5)},
+    "worker-1: 1 killed for memory": {"oom_kills": {"master": 0, "worker-1": 1, "worker-2": 0}},
+    "worker-2: its cgroup could not be read": {"oom_kills": {"master": 0, "worker-1": 0}},
+    "1 tasks lost with their executor or for lack of memory: ExecutorLostFailure": {
+        "lost": ["ExecutorLostFailure (executor 1 exited): Container killed by YARN", "ValueError: something else"]
+    },
     "worker-1: its quota was None, not 0.750 host cores": {
         "quotas": {"master": 0.5, "worker-1": None, "worker-2": 0.75}
     },
@@ -98,6 +113,8 @@ def test_each_rule_gives_its_reason_alone(reason: str) -> None:
 
 
 GOOD: dict[str, dict[str, Any]] = {
+    "a worker that found what was asked for": {"result": with_worker()},
+    "a task that failed and was done again": {"lost": ["ValueError: something"]},
     "half of the scenes empty": {"rows": rows(*((name, "ok", 0) for name in FILES[:2]))},
     "photographs empty": {"rows": rows(*((name, "ok", 0) for name in FILES[4:]))},
     "an untrained model finds nothing": {"holding": (), "rows": [Row(name, "ok", 0) for name in FILES]},
