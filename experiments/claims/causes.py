@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -26,7 +27,8 @@ from experiments.shapes import Shape, Text
 class CauseRule(Shape):
     """Sides that differ in this cause alone: `varies` are the settings that may differ.
 
-    expect "more": the cause makes `present` take more; "none": the claim is that it makes no difference.
+    expect "more": the claim is that this makes `present` take more. "none": that something else does; where this alone
+    makes a difference it is refuted, and where it makes none it stays open, since what else there is was not varied.
     """
 
     present: OneSide
@@ -39,12 +41,13 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     """Supported or refuted where the difference is beyond noise, or surely within SAME; else open."""
     found = compare(rule.present, rule.absent, evidence)
     if isinstance(found, Verdict):
-        return Verdict(OPEN, f"Not yet measured: {found.said}", conditions=found.conditions)
+        said = f"Not yet measured: {found.said}" if found.direction == NOT_MEASURED else found.said
+        return replace(found, direction=OPEN, said=said)
     said = f"{rule.present} over {rule.absent}: {shown(found.ratio.estimate)}"
     other = [key for key in varied(found.trials) if key not in rule.varies]
     if other:
         return Verdict(OPEN, f"{said}; but {', '.join(other)} differed too, so no cause can be told.")
-    yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, SUPPORTED)
+    yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, OPEN)
     one = found.ratio.estimate
     direction = yes if found.differs > 0 and not within(one) else no if within(one) or found.differs < 0 else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides
 from experiments.claims.rules import OneSide
@@ -33,7 +34,7 @@ class BoundsRule(Shape):
 
 def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
     """Holds if every trial of every side is within, reversed if no trial of one side is, else undecided."""
-    kept, said, trials = list[float](), list[str](), list[str]()
+    kept, said, trials, seen_trials = list[float](), list[str](), list[str](), list[Trial]()
     for one in rule.bounds:
         values = [(seen.trial, seen.value) for seen in sides.values_of(one.side, evidence)]
         if one.per:
@@ -44,13 +45,16 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         inside = [_inside(value, one.at_least, one.at_most) for _, value in values]
         kept.append(sum(inside) / len(inside))
         trials += [trial for trial, _ in values]
+        seen_trials += sides.trials_of(one.side, evidence)
         seen = sorted({value for _, value in values})
         said.append(
             f"{one.side}: {' to '.join(f'{value:g}' for value in dict.fromkeys((seen[0], seen[-1])))} "
             f"({_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials)"
         )
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
-    return Verdict(direction, f"{'; '.join(said)}.", trials=tuple(dict.fromkeys(trials)))
+    names = tuple(dict.fromkeys(trials))
+    found = [one for one in seen_trials if one.name in names]
+    return Verdict(direction, f"{'; '.join(said)}.", trials=names, conditions=sides.where(found, evidence))
 
 
 class FactRule(Shape):

@@ -37,11 +37,15 @@ _Paper = Annotated[
 
 
 class RatioRule(Shape):
-    """above takes `expect` the time (or whatever the figure is) of below."""
+    """above takes `expect` the time (or whatever the figure is) of below.
+
+    times: with "more", as many times as below at least, where the claim is of something large.
+    """
 
     above: OneSide
     below: OneSide
     expect: Literal["less", "more", "not less", "same"]
+    times: Annotated[float, Field(ge=1, description="a number of 1 or more")] = 1.0
     paper: _Paper | None = None
 
 
@@ -50,7 +54,7 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     if isinstance(found, Verdict):
         return found
     return Verdict(
-        _direction(found, rule.expect),
+        _direction(found, rule.expect) if rule.times == 1 else _many_times(found.ratio.estimate, rule.times),
         f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}.",
         size_of(found.ratio.estimate, rule.paper),
         found.ratio.estimate,
@@ -72,6 +76,10 @@ def _direction(found: Found, expect: str) -> str:
     if within(one):
         return HOLDS
     return REVERSED if seen and not _reaches(one) else UNDECIDED
+
+
+def _many_times(one: Estimate, times: float) -> str:
+    return HOLDS if one.low >= times else REVERSED if one.high < times else UNDECIDED
 
 
 def within(one: Estimate) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from experiments.analysis import statistics
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
 from experiments.analysis.trials import Observation, Trial, observations
-from experiments.claims.types import NOT_MEASURED, Evidence, Verdict
+from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
 from experiments.shapes import Shape, Text
 
 # The preset and the two names of the cell that gives the noise floor.
@@ -67,7 +68,9 @@ def values_of(side: Side, evidence: Evidence) -> tuple[Observation, ...]:
 
 
 def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
-    """above / below by pairs; a verdict that it is not yet measured, and what is missing, where there is no ratio."""
+    """above / below by pairs. Where there is no ratio a verdict that it is not yet measured, and what is missing; where
+    fewer pairs than carry a 95 % interval, that it is undecided.
+    """
     sides = [(side, values_of(side, evidence)) for side in (above, below)]
     missing = [str(side) for side, values in sides if not values]
     if missing:
@@ -77,7 +80,12 @@ def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
         return Verdict(NOT_MEASURED, f"{above} over {below}: {found.reason}.", conditions=_left_out(evidence))
     trials = (*trials_of(above, evidence), *trials_of(below, evidence))
     floor = noise_floor(above.figure, evidence) if above.figure == below.figure else None
-    return Found(found, floor, tuple(one for one in trials if one.name in found.trials))
+    made = Found(found, floor, tuple(one for one in trials if one.name in found.trials))
+    if found.few:
+        one = found.estimate
+        said = f"{above} over {below}: {one.value:.3g} from {one.n} pairs of trials; {statistics.ENOUGH} are needed."
+        return Verdict(UNDECIDED, said, trials=found.trials, conditions=conditions(made, evidence))
+    return made
 
 
 def noise_floor(figure: str, evidence: Evidence) -> NoiseFloor | None:
@@ -89,21 +97,28 @@ def noise_floor(figure: str, evidence: Evidence) -> NoiseFloor | None:
 
 def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
     """What a comparison holds under: repeats, hosts, CPU scale, noise, and what was not used."""
-    number, blocks = found.ratio.estimate.n, sorted(found.ratio.blocks)
-    hosts = sorted({evidence.hosts.get(block, "a host that was not described") for block in blocks})
-    said = [
-        f"{number} pairs of trials in {len(blocks)} host block{'s' if len(blocks) > 1 else ''} ({'; '.join(hosts)})"
-    ]
-    shares = sorted({one.core for one in found.trials if one.core is not None})
-    if shares:
-        said.append(f"a paper core is {' or '.join(f'{share:g}' for share in shares)} of a host core")
+    said = [*_where(f"{found.ratio.estimate.n} pairs of trials", found.ratio.blocks, found.trials, evidence)]
     said.append(
         f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else "no A/A of this figure was run"
     )
-    if found.ratio.few:
-        said.append(f"fewer than {statistics.ENOUGH} pairs: the interval is too narrow")
     if found.ratio.alone:
         said.append(f"without a partner, and not used: {', '.join(found.ratio.alone)}")
+    return tuple(said)
+
+
+def where(trials: Sequence[Trial], evidence: Evidence) -> tuple[str, ...]:
+    """How many trials, on which hosts, at which CPU scale."""
+    names = {one.name for one in trials}
+    return _where(f"{len(names)} trials", {one.block for one in trials}, trials, evidence)
+
+
+def _where(what: str, blocks: Iterable[int], trials: Sequence[Trial], evidence: Evidence) -> tuple[str, ...]:
+    places = sorted(blocks)
+    hosts = sorted({evidence.hosts.get(block, "a host that was not described") for block in places})
+    said = [f"{what} in {len(places)} host block{'s' if len(places) > 1 else ''} ({'; '.join(hosts)})"]
+    shares = sorted({one.core for one in trials if one.core is not None})
+    if shares:
+        said.append(f"a paper core is {' or '.join(f'{share:g}' for share in shares)} of a host core")
     return tuple(said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from experiments.claims.types import Fact
 
 # The preset under which trials of `python -m experiments.synchrony` are known here.
 SYNCHRONY = "synchrony"
+# The time of a trial's one phase.
+PHASE = "phase_seconds"
 # Behind the name of a cell in which a task failed.
 FAILED = "-failed"
 
@@ -54,25 +57,38 @@ def hosts_of(environment: Mapping[str, Any]) -> dict[int, str]:
     """Each block's host in words, from a run's environment.json; a block that does not say is left out."""
     found = {}
     for block in environment.get("blocks", ()):
-        host = block.get("host", {})
-        if "cores" in host and "cpu_model" in host:
-            found[int(block["block"])] = f"{host['cores']} cores of {host['cpu_model']}"
+        if words := _host_text(block.get("host", {})):
+            found[int(block["block"])] = words
     return found
 
 
-def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[tuple[Trial, ...], Mapping[int, str]]:
     """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks, and
-    one for the same with a task that failed.
+    one for the same with a task that failed. And by block its host, in words.
 
-    A repeat is a round; their block is none of a run's. One with a failure also has `run_again`: how many attempts
-    there were beside those of its repeat without one and those that failed; 0 where only failed tasks ran again.
+    A repeat is a round; what one host made without a break is a block, numbered downwards from -1 so that it is none of a run's. A trial
+    with a failure also has `run_again`: how many attempts there were beside those of its repeat without one and those
+    that failed; 0 where only failed tasks ran again.
     """
     lines = tuple(lines)
+    blocks = {one: -number for number, one in enumerate(dict.fromkeys(map(_host_key, lines)), start=1)}
+    hosts = {blocks[_host_key(line)]: words for line in lines if (words := _host_text(line.get("host") or {}))}
     clean = {(line["mode"], line["repeat"]): line.get("tasks") for line in lines if not line["failed"]}
-    return tuple(_synchrony_trial(line, clean.get((line["mode"], line["repeat"]))) for line in lines)
+    trials = (
+        _synchrony_trial(line, clean.get((line["mode"], line["repeat"])), blocks[_host_key(line)]) for line in lines
+    )
+    return tuple(trials), hosts
 
 
-def _synchrony_trial(line: Mapping[str, Any], tasks: int | None) -> Trial:
+def _host_key(line: Mapping[str, Any]) -> str:
+    return json.dumps(line.get("host"), sort_keys=True)
+
+
+def _host_text(host: Mapping[str, Any]) -> str:
+    return f"{host['cores']} cores of {host['cpu_model']}" if "cores" in host and "cpu_model" in host else ""
+
+
+def _synchrony_trial(line: Mapping[str, Any], tasks: int | None, block: int) -> Trial:
     cell, again = str(line["mode"]), {}
     if line["failed"]:
         cell += FAILED
@@ -82,11 +98,12 @@ def _synchrony_trial(line: Mapping[str, Any], tasks: int | None) -> Trial:
         preset=SYNCHRONY,
         comparison=SYNCHRONY,
         cell=cell,
-        block=0,
+        block=block,
         round=line["repeat"] + 1,
         core=None,
         settings={"scheduling": line["mode"], "topology": line.get("topology"), "failed": line["failed"]},
-        evidence={**line, **again},
+        # Its `seconds` are the phase's; those of a run's records are a trial's.
+        evidence={**{key: value for key, value in line.items() if key != "seconds"}, PHASE: line["seconds"], **again},
     )
 
 

@@ -45,7 +45,7 @@ def compare(first: Run, second: Run, json: Json = False) -> None:
 def claims(run: Run, json: Json = False) -> None:
     """Give the verdict on each of the paper's claims, from a stored run or a folder of runs."""
     runs = read_runs([run])
-    entries = ledger.ledger(evidence_of(runs, home(run)))
+    entries = ledger.ledger(evidence_of(runs, home(run).resolve()))
     if json:
         as_json(ledger.as_json(entries))
         return

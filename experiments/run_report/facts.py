@@ -23,12 +23,14 @@ _SYNCHRONY_TRIALS = Path(SYNCHRONY) / "trials.jsonl"
 
 
 def evidence_of(runs: Runs, folder: Path, bench: Path = BENCH) -> Evidence:
-    """All that rules look at. folder: the run's, or the one that holds the runs. Raises UserError for damaged files."""
+    """All that rules look at. folder: the run's, or the one that holds the runs; never where a report is written to,
+    or the same runs would get other verdicts there. Raises UserError for damaged files.
+    """
     kept = read_facts(folder / FACTS)
     facts = kept if kept is not None else from_bench(read_latest(bench))
-    beside = from_synchrony(_lines(folder / _SYNCHRONY_TRIALS))
+    beside, hosts = from_synchrony(_lines(folder / _SYNCHRONY_TRIALS))
     trials = replace(runs.trials, counted=(*runs.trials.counted, *beside))
-    return Evidence(trials, facts, runs.hosts)
+    return Evidence(trials, facts, {**runs.hosts, **hosts})
 
 
 def collect(manifests: Iterable[Path], bench: Path = BENCH) -> dict[str, Fact]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,11 @@ def home(name: str) -> Path:
             )
     known = ", ".join(sorted(path.parent.name for path in RESULTS.glob(f"*/{PRESET}"))) or "none"
     raise UserError(f"{name!r}: there is no such run; give an id below results/, or a folder; there are: {known}")
+
+
+def common_home(names: Sequence[str]) -> Path:
+    """The folder of one name, or the one that holds all of several."""
+    return Path(os.path.commonpath([home(name).resolve() for name in names]))
 
 
 def inside(path: Path) -> tuple[Path, ...]:

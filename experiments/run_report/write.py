@@ -22,7 +22,7 @@ from experiments.run_report.drawings import Shown, drawings
 from experiments.run_report.facts import evidence_of
 from experiments.run_report.one_trial import one_trial
 from experiments.run_report.raw import RawFiles
-from experiments.run_report.reading import SCHEMA, Runs, home, read_runs
+from experiments.run_report.reading import SCHEMA, Runs, common_home, home, read_runs
 from experiments.run_report.scaling import law_text, paid_text, said
 from experiments.run_report.sources import Lines
 from experiments.run_report.study import Studies, Study, studies, weak_text
@@ -51,7 +51,7 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
     """
     runs, folder = read_runs(names), _folder(names, out)
     folder.mkdir(parents=True, exist_ok=True)
-    evidence, raw, lines = evidence_of(runs, folder), RawFiles(runs), Lines.of(runs)
+    evidence, raw, lines = evidence_of(runs, common_home(names)), RawFiles(runs), Lines.of(runs)
     found = studies(runs, evidence, raw, wish)
     claims, questions = ledger(evidence), ledger(evidence, load_claims(QUESTIONS))
     told = answers(found.found)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from dataclasses import asdict
+import time
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from experiments.cli.output import progress, table
 from experiments.cluster import lifecycle, staging
 from experiments.copies import copies
 from experiments.errors import UserError
-from experiments.host import models
+from experiments.host import capacity, models
 from experiments.host.paths import RESULTS
 from experiments.profiles import load_profiles
 from experiments.shapes import read_toml
@@ -46,11 +47,12 @@ def _run() -> None:
     there = {(trial.repeat, trial.mode, trial.failed) for trial in done}
     missing = [one for one in order(options.repeats) if one not in there]
     if missing:
+        host = _host()
         lifecycle.up(spec, progress)
         try:
             job = staging.stage(spec, _job(images, model, options), progress)
             for repeat, mode, failed in missing:
-                done.append(_one(spec, job, mode, failed, repeat, folder, done))
+                done.append(replace(_one(spec, job, mode, failed, repeat, folder, done), host=host))
                 trials.append(folder / "trials.jsonl", settings, asdict(done[-1]))
         finally:
             lifecycle.down(spec.name, progress)
@@ -72,6 +74,12 @@ def _parse() -> argparse.Namespace:
     if min(options.images, options.repeats, options.size) < 1:
         raise UserError("--images, --repeats and --size: must each be a whole number of 1 or more")
     return options
+
+
+def _host() -> dict[str, str | int]:
+    """This host, and when it began: what is made on one host without a break is held against each other."""
+    found = capacity.measure(Path.cwd())
+    return {"cpu_model": found.cpu_model, "cores": found.cores, "began": time.strftime("%Y-%m-%dT%H:%M:%S")}
 
 
 def _cluster(topology: str) -> ClusterSpec:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster_app.contract.job import Job
@@ -30,7 +30,8 @@ class Trial:
 
     seconds: of the phase `segment`, with what it had taken when the job died, if it did; images: by host, of the
     attempts that counted; last_end: by host, seconds from the first task's launch to the end of its last attempt;
-    tasks: all attempts; ideal_seconds: see `ideal_seconds`; resubmitted: how often the job had to be submitted again.
+    tasks: all attempts; ideal_seconds: see `ideal_seconds`; resubmitted: how often the job had to be submitted again;
+    host: what it was made on, and when that began.
     """
 
     mode: str
@@ -44,6 +45,7 @@ class Trial:
     tasks: int
     ideal_seconds: float
     resubmitted: int = 0
+    host: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def efficiency(self) -> float:

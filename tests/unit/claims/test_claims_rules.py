@@ -202,7 +202,7 @@ def test_facts(fact: Fact, direction: str) -> None:
         ("more", (1.0,), REFUTED),
         ("more", (0.7,), REFUTED),
         ("more", WIDE, OPEN),
-        ("none", (1.0,), SUPPORTED),
+        ("none", (1.0,), OPEN),
         ("none", (1.5,), REFUTED),
         ("none", WIDE, OPEN),
     ],
@@ -214,6 +214,23 @@ def test_a_cause(expect: str, present: tuple[float, ...], direction: str) -> Non
     verdict = causes.cause(rule, evidence(trials(on, *present), trials(off, *below)))
     assert verdict.direction == direction
     assert causes.cause(rule, evidence(trials(on, 1.0))).direction == OPEN
+
+
+def test_fewer_pairs_than_an_interval_needs_decide_nothing() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "more"})
+    few = evidence(trials(A, 2.0, rounds=4), trials(B, 1.0, rounds=4))
+    verdict = rules.ratio(rule, few)
+    assert verdict.direction == UNDECIDED
+    assert "4 pairs of trials; 5 are needed" in verdict.said
+    cause = CauseRule.model_validate({"present": A, "absent": B, "varies": ["link"], "expect": "more"})
+    assert causes.cause(cause, few).direction == OPEN
+
+
+@pytest.mark.parametrize(("value", "direction"), [(2.5, HOLDS), (1.5, REVERSED), (2.0, UNDECIDED)])
+def test_what_is_said_to_be_large_must_be(value: float, direction: str) -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "more", "times": 2.0})
+    spread = [value * one for one in (0.9, 0.95, 1.0, 1.05, 1.1)]
+    assert rules.ratio(rule, evidence(trials(A, *spread), trials(B, *[1.0] * 5))).direction == direction
 
 
 def test_a_cause_is_told_only_by_what_varies_it_alone() -> None:
