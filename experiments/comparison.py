@@ -29,8 +29,9 @@ HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
 # Parts of a cell's content that may differ: the code whose effect is looked at.
 CODE = ("application", "engine_setting", "node_images")
 # Tables of a record whose numbers are compared.
-TABLES = ("per_image", "phases", "per_frame")
-# Medians under this many seconds say more about clocks than about code.
+PHASES = "phases"
+TABLES = ("per_image", PHASES, "per_frame")
+# Phases under this many seconds say more about clocks than about code.
 LEAST_SECONDS = 0.1
 
 Floor = Callable[[str], NoiseFloor | None]
@@ -225,7 +226,7 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
         shared = [host for host in one if host in other]
         left = [value for host in shared for value in one[host]]
         right = [value for host in shared for value in other[host]]
-        if not left or not right or max(float(np.median(left)), float(np.median(right))) < LEAST_SECONDS:
+        if not left or not right or (figure.startswith(PHASES) and _short(left) and _short(right)):
             continue
         ratio = _ratio([(one[host], other[host]) for host in shared])
         noise = floor(figure)
@@ -241,6 +242,10 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
             )
         )
     return found
+
+
+def _short(seconds: Sequence[float]) -> bool:
+    return float(np.median(seconds)) < LEAST_SECONDS
 
 
 def _figures(trial: Trial) -> list[str]:

@@ -66,9 +66,9 @@ def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[tuple[Trial, ...
     """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks, and
     one for the same with a task that failed. And by block its host, in words.
 
-    A repeat is a round; what one host made without a break is a block, numbered downwards from -1 so that it is none of a run's. A trial
-    with a failure also has `run_again`: how many attempts there were beside those of its repeat without one and those
-    that failed; 0 where only failed tasks ran again.
+    A repeat is a round; what one host made without a break is a block, numbered downwards from -1 so that it is none of
+    a run's. A trial with a failure also has `run_again`: how many attempts there were beside those of its repeat
+    without one and those that failed; 0 where only failed tasks ran again.
     """
     lines = tuple(lines)
     blocks = {one: -number for number, one in enumerate(dict.fromkeys(map(_host_key, lines)), start=1)}

@@ -115,15 +115,20 @@ def scaling_figure(found: Sequence[tuple[str, Sequence[SpeedUp]]], about: About)
             one.times.value,
             one.times.low,
             one.times.high,
-            one.times.value / one.workers,
-            scaling.karp_flatt(one.times.value, one.workers),
+            *_three(scaling.efficiency(one.times, one.workers)),
+            *_three(scaling.karp_flatt_of(one.times, one.workers)),
             one.times.n,
         )
         for label, speed_ups in found
         for one in speed_ups
     )
-    columns = ("curve", "workers", "speed-up", "low", "high", "efficiency", "serial fraction (Karp-Flatt)", "n")
+    named = ("speed-up", "efficiency", "serial fraction (Karp-Flatt)")
+    columns = ("curve", "workers", *(f"{name}{end}" for name in named for end in ("", ", low", ", high")), "n")
     return Drawn(name, title, caption(what, about, repeats), figure, columns, rows)
+
+
+def _three(one: Estimate) -> tuple[float, float, float]:
+    return one.value, one.low, one.high
 
 
 def _curve(axes: Axes, curve: Curve, number: int) -> None:

@@ -16,7 +16,9 @@ from experiments.run_report.scaling import Scaled
 
 # The images of the paper's data set, COCO val2017.
 COCO_IMAGES = 5000
-_WALL = "per_image.wall"
+WALL = "per_image.wall"
+# What is given and not chosen: between cells that differ in it there is no choice.
+_GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,22 @@ def _fixed(trial: Trial) -> float | None:
 def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
     """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
 
-    There is nothing where all cells have the same settings, as those of an A/A have. Only cells with as many images as
-    most have are looked at: start-up counts for less where there are more.
+    There is nothing where all cells have the same settings, as those of an A/A have. Only cells that have in common
+    what is given: of those that most of the cells have, so images, their sides and the model among it.
     """
-    images = [trials[0].figure("images") for trials in comparison.cells.values()]
-    usual = max(images, key=images.count)
-    cells = {cell: trials for cell, trials in comparison.cells.items() if trials[0].figure("images") == usual}
-    alike = not varied([trials[0] for trials in cells.values()])
-    if comparison.video or alike or usual is None:
+    firsts = {cell: trials[0].settings for cell, trials in comparison.cells.items()}
+    given = {cell: tuple(repr(settings.get(key)) for key in _GIVEN) for cell, settings in firsts.items()}
+    usual = max(given.values(), key=list(given.values()).count)
+    cells = {cell: trials for cell, trials in comparison.cells.items() if given[cell] == usual}
+    images = next(iter(cells.values()))[0].figure("images")
+    different = varied([trials[0] for trials in cells.values()])
+    if comparison.video or not different or images is None:
         return None
-    found = best_of({cell: observations(trials, _WALL) for cell, trials in cells.items()}, floor)
+    found = best_of({cell: observations(trials, WALL) for cell, trials in cells.items()}, floor)
     said, gain = f"{comparison.name}: {_choice(found)}", 1.0
     if isinstance(found, Choice):
-        said = f"{comparison.name}, {number_text(usual)} images: {_choice(found)}"
+        said = f"{comparison.name}, {number_text(images)} images: {_choice(found)}"
+        said += _ACCURACY if {"weights", "precision"} & set(different) else ""
         gain = max((one.value for one in found.slower.values()), default=gain)
     return Best(comparison, said, gain, tuple(one.name for trials in cells.values() for one in trials))
 
@@ -107,3 +112,4 @@ def _choice(found: Choice | NoEstimate) -> str:
 
 
 _NAMED = 4
+_ACCURACY = " What that costs in accuracy is another figure: precision against speed and accuracy."

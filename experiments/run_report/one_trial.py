@@ -47,7 +47,9 @@ def one_trial(setting: Setting, raw: RawFiles) -> Iterator[Shown]:
     tasks = raw.tasks(trial) or ()
     yield setting.shown(tasks_over_time(trial.name, tasks, nodes, about), [trial.name])
     own = setting.comparison.here[cell]
-    yield setting.shown(share_of_work(cell, _work(own, raw.cores(trial)), about), [one.name for one in own])
+    # What nodes with different processors do in a core is not known beforehand: no share is expected of them.
+    cores = {} if raw.unequal([trial]) else raw.cores(trial)
+    yield setting.shown(share_of_work(cell, _work(own, cores), about), [one.name for one in own])
     samples = raw.samples(trial) or ()
     boot = trial.evidence.get("boot", {})
     yield setting.shown(memory_over_time(trial.name, samples, boot.get("memory_mb", {}), about), [trial.name])

@@ -130,19 +130,19 @@ def law_text(one: Scaled) -> str:
 def _limit(law: Fit) -> str:
     """What follows from a law for many workers."""
     if law.law is AMDAHL:
+        # A fit within bounds comes near 0 and never to it: an interval that reaches 0 knows no limit.
         serial = law.parameters["serial"]
-        if serial.value <= 0:
-            return ""
-        least = "no limit in sight" if serial.low <= 0 else f"{1 / serial.low:.3g}"
-        return (
-            f"; however many workers, at most {1 / serial.value:.3g} times as fast ({1 / serial.high:.3g} to {least})"
-        )
+        if serial.low <= 0:
+            return f"; no limit in sight below {1 / serial.high:.3g} times as fast"
+        limits = f"{1 / serial.high:.3g} to {1 / serial.low:.3g}"
+        return f"; however many workers, at most {1 / serial.value:.3g} times as fast ({limits})"
     if law.law is USL:
         peak = scaling.fastest_workers(law)
         if peak is None:
             return "; no number of workers beyond which more are slower"
-        high = "any number" if peak.high == float("inf") else f"{peak.high:.3g}"
-        return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {high})"
+        if law.parameters["coherency"].low <= 0:
+            return f"; no number up to {peak.low:.3g} workers beyond which more are slower"
+        return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {peak.high:.3g})"
     return ""
 
 

@@ -74,7 +74,8 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
     advised = advising.advise(best, tuple(wishes)) if best else ()
     uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
     balances = balance.balances(comparison, raw.tasks) if uneven else ()
-    return Study(run, setting, balances, scaling.weak(comparison), advising.best_cell(comparison, floor), advised)
+    best_cell = advising.best_cell(comparison, sides.noise_floor(advising.WALL, evidence))
+    return Study(run, setting, balances, scaling.weak(comparison), best_cell, advised)
 
 
 def _host(comparison: Comparison, evidence: Evidence) -> str:
