@@ -109,6 +109,16 @@ def test_amdahls_fraction_is_found() -> None:
     assert scaling.paid_text(one, None).startswith("An image costs more: 1.5 (")
 
 
+@pytest.mark.parametrize("serial", [0.0, -0.02])
+def test_where_nothing_holds_workers_up_no_limit_is_made_up(serial: float) -> None:
+    comparison = compared(*[trials(f"{n}", seconds_per_image(n, serial), n) for n in (1, 2, 3, 6)])
+    (one,) = scaling.scaled(comparison)
+    said = scaling.law_text(one)
+    assert "no limit in sight below" in said
+    assert "beyond which more are slower" in said
+    assert "e+" not in said
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
@@ -236,6 +246,27 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
 
 def test_between_cells_of_the_same_settings_there_is_nothing_to_choose() -> None:
     assert advising.best_cell(compared(trials("a", 0.5, 2), trials("b", 0.2, 2)), None) is None
+
+
+def test_cells_with_another_input_are_no_choice() -> None:
+    found = advising.best_cell(
+        compared(
+            trials("workers-1", 0.5, 1),
+            trials("workers-6", 0.2, 6),
+            trials("small", 0.1, 6, image_side=160),
+            trials("linked", 0.1, 6, link="26mbit"),
+        ),
+        None,
+    )
+    assert found is not None
+    assert "workers-6 is the fastest" in found.said
+    assert advising.best_cell(compared(trials("a", 0.5, 2, limit="quota"), trials("b", 0.2, 2)), None) is None
+
+
+def test_a_choice_of_precision_says_that_accuracy_is_another_matter() -> None:
+    found = advising.best_cell(compared(trials("a", 0.5, 2, weights="FP32"), trials("b", 0.2, 2, weights="INT8")), None)
+    assert found is not None
+    assert "accuracy is another figure" in found.said
 
 
 def test_choices_come_in_the_order_of_what_they_gain() -> None:
