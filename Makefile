@@ -34,8 +34,8 @@ train: images ## Train the model that ships; goes on where it was interrupted
 netron: images ## A model's graph in the browser (MODEL=file, PORT=number)
 	@$(PYTHON) -m experiments.cli.app netron $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
-bench: images ## The performance figures of a group (GROUP=model, engines, ablation, runner, or all)
-	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh)
+bench: images ## The performance figures of a group (GROUP=model, engines, ablation, runner, or all; SHOW=1 only prints them)
+	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh) $(if $(SHOW),--show)
 
 cluster-up: images ## Start a cluster (CLUSTER=name, or a path to a TOML of yours)
 	@$(CLUSTERBED) up "$(CLUSTER)"

@@ -31,6 +31,10 @@ _WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 20.0, "fused": 4
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
 _PARTITION = 0.8
 _YARN_START = 24.0
+# All backends of a video's round: until they are loaded, and their frames in units of one of OpenVINO's in FP32.
+_LOADING, _BACKENDS = 20.0, 6.0
+# Host cores of a video's limited node, as `experiments.host.evaluation` gives them.
+LIMITED = 0.75
 # Wall time of a cluster's way up and down, in seconds, by manager: it boots without quotas.
 _BOOT: Mapping[str, float] = MappingProxyType({"local": 10.0, "standalone": 19.0, "yarn": 42.0})
 _DOWN: Mapping[str, float] = MappingProxyType({"local": 1.5, "standalone": 1.5, "yarn": 4.5})
@@ -87,11 +91,10 @@ def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration
 
 
 def video_estimate(settings: Settings, calibration: Calibration) -> Estimate:
-    """The time of one round of the video benchmark: five backends over the frames, and making the video."""
-    frames, seconds = int(str(settings["frames"])), int(str(settings["seconds"]))
-    share = 0.5 if settings.get("node") == "limited" else 1.0
+    """The time of one round of the video benchmark: loading the backends, then each over the frames and a first one."""
+    share = LIMITED if settings.get("node") == "limited" else 1.0
     network = _INFERENCE[str(settings["model"])][0] * calibration.slowdown(None)
-    return _around(30 + seconds + 6 * (frames + 1) * 1.3 * network / share, calibration)
+    return _around(_LOADING + _BACKENDS * (int(str(settings["frames"])) + 1) * network / share, calibration)
 
 
 def boot_seconds(spec: ClusterSpec) -> float:

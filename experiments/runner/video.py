@@ -15,6 +15,7 @@ from experiments.errors import RunFailed
 from experiments.host import images
 from experiments.host.evaluation import LIMITED_CPUS, TABLE_1_IMAGE, Program, attend
 from experiments.host.models import Model
+from experiments.host.paths import ARTEFACTS
 from experiments.matrix.plan import PlannedCell
 from experiments.matrix.settings import MODELS
 from experiments.runner import artefacts, environment, steady
@@ -67,8 +68,8 @@ class Videos:
         words += ["--threads", str(settings["threads_per_task"]), "--node", str(settings["node"])]
         words += ["--case", f"{settings['seconds']}:{frames * self._rounds}"]
         words += ["--cpus", str(LIMITED_CPUS)] if limited else []
-        videos = self._folder / ".videos"
-        videos.mkdir(exist_ok=True)
+        videos = ARTEFACTS / "videos"
+        videos.mkdir(parents=True, exist_ok=True)
         mounts = {self._model(planned).folder: "/model:ro", videos: "/videos", out: "/out"}
         options = ["--cpus", str(LIMITED_CPUS)] if limited else []
         begin = time.monotonic()

@@ -17,6 +17,7 @@ from runner_fakes import HOST, Laboratory, plan_of
 from experiments.bench.gate import Ticks
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.models import Model
+from experiments.matrix import costs
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import make_plan
 from experiments.matrix.preset import load_preset, parse_preset
@@ -404,6 +405,10 @@ def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
     assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
     assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
     assert content["programs"]
+
+
+def test_the_plan_knows_what_the_limited_node_gets() -> None:
+    assert costs.LIMITED == video.LIMITED_CPUS
 
 
 def test_a_trial_of_videos_is_the_round_that_its_name_says() -> None:
