@@ -27,10 +27,10 @@ _AROUND_LEAST: Mapping[str, float] = MappingProxyType({"bigdl": 0.35, "fused": 0
 # What a job takes whatever its images: the driver's start; each executor's JVM, Python workers and compiled model.
 _DRIVER_START = 7.5
 _JVM_START = 3.0
-_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 20.0, "fused": 4.0})
+_WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 12.0, "fused": 4.0})
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
 _PARTITION = 0.8
-_YARN_START = 24.0
+_YARN_START = 12.0
 # All backends of a video's round: until they are loaded, and their frames in units of one of OpenVINO's in FP32.
 _LOADING, _BACKENDS = 20.0, 6.0
 # Host cores of a video's limited node, as `experiments.host.evaluation` gives them.
