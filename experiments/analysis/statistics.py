@@ -23,6 +23,9 @@ from experiments.errors import RunFailed
 
 # Fewer repeats than this do not carry a 95 % interval.
 ENOUGH = 5
+# A difference under this share is none where no A/A says how much the same thing differs from itself: a narrow interval
+# tells that it came again in each round, not that it would between two starts of the same.
+UNSEEN = 0.02
 # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): flagged where the modified z-score is over this.
 OUTLIER = 3.5
 _CONSISTENT_MAD, _CONSISTENT_MEAN = 1.4826, 1.2533
@@ -139,8 +142,11 @@ def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> Nois
 
 
 def differs(found: Estimate, floor: NoiseFloor | None) -> int:
-    """-1 where a ratio is below 1 beyond its own interval and beyond the floor, 1 where above, else 0."""
-    least = 1 + (floor.share if floor else 0.0)
+    """-1 where a ratio is below 1 beyond its own interval and beyond the floor, 1 where above, else 0.
+
+    Without an A/A of the figure the floor is UNSEEN.
+    """
+    least = 1 + (floor.share if floor else UNSEEN)
     if found.high < 1 and found.value < 1 / least:
         return -1
     return 1 if found.low > 1 and found.value > least else 0

@@ -98,9 +98,8 @@ def noise_floor(figure: str, evidence: Evidence) -> NoiseFloor | None:
 def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
     """What a comparison holds under: repeats, hosts, CPU scale, noise, and what was not used."""
     said = [*_where(f"{found.ratio.estimate.n} pairs of trials", found.ratio.blocks, found.trials, evidence)]
-    said.append(
-        f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else "no A/A of this figure was run"
-    )
+    without = f"no A/A of this figure was run: under {100 * statistics.UNSEEN:g} % is no difference"
+    said.append(f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else without)
     if found.ratio.alone:
         said.append(f"without a partner, and not used: {', '.join(found.ratio.alone)}")
     return tuple(said)

@@ -318,7 +318,7 @@ def synchrony(**seconds: float) -> Evidence:
 def test_where_equal_shares_alone_make_nodes_wait_synchrony_is_not_the_cause() -> None:
     found = ledger.judge(CLAIMS["S3"], synchrony(dynamic=30, static=50, barrier=70))
     assert found.direction == REFUTED
-    assert "no A/A of this figure was run" in found.conditions
+    assert any("no A/A of this figure was run" in text for text in found.conditions)
 
 
 def test_where_they_make_nobody_wait_it_stays_open() -> None:

@@ -38,12 +38,15 @@ FLAT = (1.0, 1.0, 1.0, 1.0, 1.0)
     [
         ("less", (0.8,), HOLDS),
         ("less", (1.2,), REVERSED),
+        # However often it comes again: no A/A says that the same thing started twice would not differ as much.
+        ("less", (1.015,), NO_DIFFERENCE),
         ("less", WIDE, NO_DIFFERENCE),
         ("more", (1.2,), HOLDS),
         ("more", (0.8,), REVERSED),
         ("more", WIDE, NO_DIFFERENCE),
         ("not less", (1.2,), HOLDS),
-        ("not less", (0.999,), REVERSED),
+        ("not less", (0.95,), REVERSED),
+        ("not less", (0.99,), HOLDS),
         ("not less", (0.97, 1.0, 1.02, 1.03, 0.99), HOLDS),
         ("not less", WIDE, UNDECIDED),
         ("same", (1.03,), HOLDS),
@@ -71,7 +74,7 @@ def test_a_difference_below_the_noise_of_the_host_is_none() -> None:
     quiet = evidence(*sides, trials(one, 1.0), trials(same, 1.0))
     loud = evidence(*sides, trials(one, 1.0, 1.0, 1.1, 1.0, 1.1), trials(same, *FLAT))
     assert rules.ratio(rule, evidence(*sides)).direction == HOLDS
-    assert "no A/A of this figure was run" in rules.ratio(rule, evidence(*sides)).conditions
+    assert any("no A/A of this figure" in text for text in rules.ratio(rule, evidence(*sides)).conditions)
     assert rules.ratio(rule, quiet).direction == HOLDS
     assert rules.ratio(rule, loud).direction == NO_DIFFERENCE
     assert "noise floor 10.0 % (A/A)" in rules.ratio(rule, loud).conditions
