@@ -41,8 +41,8 @@ OVERHEAD: Mapping[str, Any] = {
     "input": {"sets": ["synthetic"]},
     "settings": {"engine": "fused"},
     "cells": [
-        {"name": figures.THREE, "set": {"topology": "standalone", "workers": 2, "images": 400}},
-        {"name": figures.SEVEN, "set": {"topology": "databricks", "workers": 6, "images": 48}},
+        {"name": figures.THREE, "set": {"topology": "standalone", "workers": 2, "images": 800}},
+        {"name": figures.SEVEN, "set": {"topology": "databricks", "workers": 6, "images": 400}},
     ],
 }
 
