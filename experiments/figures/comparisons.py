@@ -36,13 +36,17 @@ def comparison(
     about: About,
     ratio: tuple[str, Estimate] | None = None,
     floor: NoiseFloor | None = None,
+    kinds: int | None = None,
 ) -> Drawn | NoEstimate:
-    """A line for each cell: median, interval, every trial. ratio: what over what, and its estimate, for the caption."""
+    """A line for each cell: median, interval, every trial. ratio: what over what, and its estimate, for the caption.
+
+    kinds: after how many bars the same ones come again, for another cell: these look alike.
+    """
     if not bars:
         return nothing(contest.name, "no trial was measured")
     figure, (axes,) = panels(height=1.2 + 0.45 * len(bars))
     for number, bar in enumerate(bars):
-        _line(axes, bar, number)
+        _line(axes, bar, number % (kinds or len(bars)), number)
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
     axes.set(xlabel=contest.x, title=contest.title, xlim=(0, None), ylim=(len(bars) - 0.5, -0.5))
     remarks = [_ratio_text(*ratio)] if ratio else []
@@ -108,10 +112,10 @@ def precisions(found: Sequence[Precision], about: About) -> Drawn | NoEstimate:
     return Drawn(name, title, said, figure, columns, rows)
 
 
-def _line(axes: Axes, bar: Bar, number: int) -> None:
-    one, middle = look(number), bar.summary.value
-    axes.errorbar([middle], [number], xerr=_reach(bar.summary), color=one.colour, marker=one.marker, linestyle="none")
-    axes.plot(bar.values, [number + 0.18] * len(bar.values), ".", color=one.colour, markersize=3, alpha=0.6)
+def _line(axes: Axes, bar: Bar, kind: int, place: int) -> None:
+    one, middle = look(kind), bar.summary.value
+    axes.errorbar([middle], [place], xerr=_reach(bar.summary), color=one.colour, marker=one.marker, linestyle="none")
+    axes.plot(bar.values, [place + 0.18] * len(bar.values), ".", color=one.colour, markersize=3, alpha=0.6)
 
 
 def _reach(one: Summary | Estimate) -> list[list[float]] | None:

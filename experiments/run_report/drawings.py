@@ -217,9 +217,13 @@ def _time(setting: Setting) -> Shown:
 def _frames(setting: Setting) -> Shown:
     """Table 1: a bar for each cell and library."""
     bars: list[Bar] = []
-    for cell, trials in setting.comparison.here.items():
-        sides = dict.fromkeys(side for one in trials for side in one.evidence[PER_FRAME])
+    cells = setting.comparison.here
+    # In one order, whichever was measured first.
+    sides = sorted({side for trials in cells.values() for one in trials for side in one.evidence[PER_FRAME]})
+    for cell, trials in sorted(cells.items()):
         seen = [(f"{cell}, {side}", observations(trials, f"{PER_FRAME}.{side}.total")) for side in sides]
         bars += tables.bars(seen, setting.comparison.block)
     contest = Contest("frames", "Time per frame on one node (Table 1)", "seconds per frame", "mean of a round's frames")
-    return setting.shown(beside.comparison(contest, bars, setting.about(), None, None))
+    # A library that could not run somewhere has no bar there: then each bar looks its own way.
+    kinds = len(sides) if len(bars) == len(sides) * len(cells) else None
+    return setting.shown(beside.comparison(contest, bars, setting.about(), kinds=kinds))

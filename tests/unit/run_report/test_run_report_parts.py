@@ -200,7 +200,7 @@ def test_a_video_has_a_bar_for_each_library() -> None:
     ]
     found = shown(compared(made))
     assert list(found) == ["made-frames"]
-    assert [(row[0], row[4]) for row in rows(found["made-frames"])] == [("exp-1, torch", 5), ("exp-1, onnx", 5)]
+    assert [(row[0], row[4]) for row in rows(found["made-frames"])] == [("exp-1, onnx", 5), ("exp-1, torch", 5)]
 
 
 def test_more_cells_than_can_be_read_are_said_to_be_left_to_the_table() -> None:
