@@ -54,7 +54,7 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     if isinstance(found, Verdict):
         return found
     return Verdict(
-        _direction(found, rule.expect) if rule.times == 1 else _many_times(found.ratio.estimate, rule.times),
+        _direction(found, rule.expect, rule.times),
         f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}.",
         size_of(found.ratio.estimate, rule.paper),
         found.ratio.estimate,
@@ -64,8 +64,10 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     )
 
 
-def _direction(found: Found, expect: str) -> str:
+def _direction(found: Found, expect: str, times: float) -> str:
     seen, one = found.differs, found.ratio.estimate
+    if expect == "more" and times > 1:
+        return HOLDS if one.low >= times else REVERSED if one.high < times else UNDECIDED
     if expect == "less":
         return {-1: HOLDS, 0: NO_DIFFERENCE, 1: REVERSED}[seen]
     if expect == "more":
@@ -76,10 +78,6 @@ def _direction(found: Found, expect: str) -> str:
     if within(one):
         return HOLDS
     return REVERSED if seen and not _reaches(one) else UNDECIDED
-
-
-def _many_times(one: Estimate, times: float) -> str:
-    return HOLDS if one.low >= times else REVERSED if one.high < times else UNDECIDED
 
 
 def within(one: Estimate) -> bool:

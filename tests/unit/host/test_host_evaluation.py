@@ -89,6 +89,23 @@ def test_an_interrupt_removes_the_container(tmp_path: Path, docker: Callable[[st
     assert subprocess.run(["pgrep", "-f", name], capture_output=True, check=False).returncode == 1
 
 
+def test_a_program_that_takes_too_long_is_ended(
+    tmp_path: Path, docker: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    calls = docker(f"while [ ! -e {gone} ]; do sleep 0.05; done; exit 137")
+    monkeypatch.setattr(evaluation, "_remove", lambda name: gone.write_text(name))
+    with pytest.raises(RunFailed, match=r"cluster_app\.evaluate\.models: did not end within 0 s and was ended"):
+        attend(program(tmp_path), print, timeout=0.2)
+    assert gone.read_text() in calls.read_text(), "the container that was started is the one that is removed"
+
+
+def test_one_that_ends_in_time_is_left_alone(tmp_path: Path, docker: Callable[[str], Path]) -> None:
+    calls = docker("echo done")
+    assert attend(program(tmp_path), print, timeout=30) == "done\n"
+    assert "rm -f" not in calls.read_text()
+
+
 def test_a_missing_image_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Empty:
         def image_labels(self, _: str) -> None:

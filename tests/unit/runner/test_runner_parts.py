@@ -16,12 +16,9 @@ from runner_fakes import HOST, Laboratory, plan_of
 
 from experiments.bench.gate import Ticks
 from experiments.errors import HostError, RunFailed, UserError
-from experiments.host.models import Model
-from experiments.matrix import costs
 from experiments.matrix.costs import Calibration
-from experiments.matrix.plan import make_plan
 from experiments.matrix.preset import load_preset, parse_preset
-from experiments.runner import inputs, live, runs, steady, video
+from experiments.runner import inputs, live, runs, steady
 from experiments.runner.identity import changes, digest, of_plan
 from experiments.runner.loop import trial_name
 
@@ -374,47 +371,3 @@ def test_a_preset_without_its_images_says_what_to_do(monkeypatch: pytest.MonkeyP
         inputs.source(parse_preset(made, "m", "m.toml"), print)
     with pytest.raises(UserError, match="does not exist"):
         inputs.source(load_preset("smoke", ["input.sets=['coco']", f"input.coco={tmp_path}/x"]), print)
-
-
-# Video
-
-
-def frame(side: str, seconds: float) -> dict[str, Any]:
-    return {"kind": "frame", "side": side, **dict.fromkeys(video.PARTS, seconds)}
-
-
-def test_a_round_of_videos_gives_seconds_per_frame_by_backend() -> None:
-    header = {"kind": "header", "sides": {"torch": {}, "onnx": {}}}
-    lines = [header, frame("torch", 0.5), frame("torch", 0.7), frame("onnx", 0.1), frame("onnx", 0.1)]
-    found = video.per_frame(lines)
-    assert found["torch"]["inference"] == pytest.approx(0.6)
-    assert found["onnx"]["total"] == pytest.approx(0.4)
-    assert video.invalid(lines, 2) == ()
-    assert video.invalid(lines, 3) == ("torch: 2 of 3 frames", "onnx: 2 of 3 frames")
-    assert video.invalid(lines[:3], 2) == ("onnx: 0 of 2 frames",)
-    assert video.invalid([], 3) == ("no backend was timed",)
-
-
-def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built = Model(tmp_path / "made-from" / "yolact-r50-550")
-    monkeypatch.setattr(video.artefacts, "model", lambda *_: built)
-    planned = make_plan(load_preset("table-1", []), HOST, Calibration({})).cells[0]
-    content = video.Videos(5, tmp_path, print).content(planned)
-    assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
-    assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
-    assert content["programs"]
-
-
-def test_the_plan_knows_what_the_limited_node_gets() -> None:
-    assert costs.LIMITED == video.LIMITED_CPUS
-
-
-def test_a_trial_of_videos_is_the_round_that_its_name_says() -> None:
-    assert [video.round_of(name, 5) for name in ("001-exp-1", "005-exp-1", "006-a", "001-exp-1-warm-up")] == [
-        1,
-        5,
-        1,
-        1,
-    ]

@@ -1,0 +1,57 @@
+"""Trials of the video benchmark: what they depend on, which round they are, when they do not count."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runner_fakes import HOST
+
+from experiments.host.models import Model
+from experiments.matrix import costs
+from experiments.matrix.costs import Calibration
+from experiments.matrix.plan import make_plan
+from experiments.matrix.preset import load_preset
+from experiments.runner import video
+
+
+def frame(side: str, seconds: float) -> dict[str, Any]:
+    return {"kind": "frame", "side": side, **dict.fromkeys(video.PARTS, seconds)}
+
+
+def test_a_round_of_videos_gives_seconds_per_frame_by_backend() -> None:
+    header = {"kind": "header", "sides": {"torch": {}, "onnx": {}}}
+    lines = [header, frame("torch", 0.5), frame("torch", 0.7), frame("onnx", 0.1), frame("onnx", 0.1)]
+    found = video.per_frame(lines)
+    assert found["torch"]["inference"] == pytest.approx(0.6)
+    assert found["onnx"]["total"] == pytest.approx(0.4)
+    assert video.invalid(lines, 2) == ()
+    assert video.invalid(lines, 3) == ("torch: 2 of 3 frames", "onnx: 2 of 3 frames")
+    assert video.invalid(lines[:3], 2) == ("onnx: 0 of 2 frames",)
+    assert video.invalid([], 3) == ("no backend was timed",)
+
+
+def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = Model(tmp_path / "made-from" / "yolact-r50-550")
+    monkeypatch.setattr(video.artefacts, "model", lambda *_: built)
+    planned = make_plan(load_preset("table-1", []), HOST, Calibration({})).cells[0]
+    content = video.Videos(5, tmp_path, print).content(planned)
+    assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
+    assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
+    assert content["programs"]
+
+
+def test_the_plan_knows_what_the_limited_node_gets() -> None:
+    assert costs.LIMITED == video.LIMITED_CPUS
+
+
+def test_a_trial_of_videos_is_the_round_that_its_name_says() -> None:
+    assert [video.round_of(name, 5) for name in ("001-exp-1", "005-exp-1", "006-a", "001-exp-1-warm-up")] == [
+        1,
+        5,
+        1,
+        1,
+    ]
