@@ -188,6 +188,7 @@ def test_an_even_number_of_sides_follow_each_other_equally() -> None:
         (["--case", "15:21"], "case = 15:21: frames must be a multiple of the 5 rounds"),
         (["--case", "0:20"], "seconds at least 1"),
         (["--rounds", "0"], "rounds = 0; allowed: 1 or more"),
+        (["--round", "6"], "round = 6; allowed: 1 to 5"),
         ([], "holds no manifest.json; give a model folder"),
     ],
 )
