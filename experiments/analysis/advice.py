@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import hmean
 
 from experiments.analysis.scaling import Fit
-from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, by_block, differs, ratio, summary
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Numbers, Ratio, by_block, differs, ratio, summary
 from experiments.analysis.trials import Observation
 from experiments.bench.statistics import CONFIDENCE, SEED, Estimate
-from experiments.report.text import number_text, percent_text
+from experiments.report.text import joined, number_text, percent_text
 
 # Workers beyond this many times the measured ones are not advised: a curve says nothing there.
 _REACH = 2
@@ -25,6 +26,16 @@ class Wish:
     images: int
     deadline: float | None = None
     budget: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A measured job: seconds from submission to its end, of so many images on so many workers, in a round."""
+
+    workers: float
+    images: int
+    seconds: float
+    round: int
 
 
 @dataclass(frozen=True)
@@ -49,15 +60,45 @@ class Advice:
     warnings: tuple[str, ...]
 
 
+def fixed_seconds(jobs: Iterable[Job]) -> tuple[float, ...]:
+    """What a job takes whatever its images, by each two jobs of one round and as many workers whose images differ.
+
+    Empty where there are no two such jobs: times of one number of images do not tell what a job takes once from what
+    each image takes.
+    """
+    rounds: dict[tuple[int, float], list[Job]] = {}
+    for job in jobs:
+        rounds.setdefault((job.round, job.workers), []).append(job)
+    found = []
+    for same in rounds.values():
+        few, many = min(same, key=lambda job: job.images), max(same, key=lambda job: job.images)
+        if many.images > few.images:
+            each = (many.seconds - few.seconds) / (many.images - few.images)
+            found.append(few.seconds - each * few.images)
+    return tuple(found)
+
+
+def fixed_of(fixed: Sequence[float]) -> float:
+    """The seconds that are taken off each job before a curve is fitted to what its images take; 0 if not known."""
+    return max(0.0, float(np.median(fixed))) if fixed else 0.0
+
+
 def workers_for(wish: Wish, curve: Fit, fixed: Sequence[float], measured: Sequence[int], block: int) -> Advice:
     """Advice for a wish, from what was measured in a host block.
 
-    curve: seconds per image by workers; fixed: seconds that a job takes whatever its images (start-up), one a trial;
-    measured: the numbers of images that were. Without deadline and budget, as many workers as are fastest, none that
-    were not measured: a law alone is no reason for more.
+    curve: seconds per image by workers, without what a job takes whatever its images; fixed: that, as `fixed_seconds`
+    has it; measured: the numbers of images that were. With no `fixed`, advice is for measured numbers only. Without
+    deadline and budget, as many workers as are fastest, none that were not measured: a law alone is no reason for more.
     """
+    if not fixed and wish.images not in measured:
+        return none_for(
+            wish,
+            f"all alike cells have {joined([str(number) for number in measured])} images, which does not tell what a "
+            "job takes once from what each image takes; a cell with another number of images would",
+        )
     most = max(1, math.floor(curve.most * _REACH))
-    costs = tuple(_cost(wish.images, workers, curve, fixed, block) for workers in range(1, most + 1))
+    start = _Start(fixed, measured)
+    costs = tuple(_cost(wish.images, workers, curve, start, block) for workers in range(1, most + 1))
     limited = wish.deadline is not None or wish.budget is not None
     fitting = [one for one in costs if (_keeps(one, wish) if limited else one.workers <= curve.most)]
     if wish.deadline is None:
@@ -70,16 +111,39 @@ def workers_for(wish: Wish, curve: Fit, fixed: Sequence[float], measured: Sequen
     )
 
 
-def _cost(images: int, workers: int, curve: Fit, fixed: Sequence[float], block: int) -> Cost:
+def none_for(wish: Wish, why: str) -> Advice:
+    return Advice(None, (), f"No advice for {wish.images} images: {why}.", ())
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What a job takes once, `fixed`, and the numbers of images whose times it was taken off."""
+
+    fixed: Sequence[float]
+    measured: Sequence[int]
+
+    def drawn(self, count: int) -> tuple[Numbers, Numbers]:
+        """Seeded draws of the median, and what each adds to an image's time: where a job takes less once, its images
+        took more of the same measured seconds.
+        """
+        if not self.fixed:
+            return np.zeros(count), np.zeros(count)
+        chance = np.random.default_rng(SEED)
+        resampled = chance.choice(np.asarray(self.fixed, np.float64), (count, len(self.fixed)))
+        start = np.maximum(0.0, np.median(resampled, axis=1))
+        return start, (fixed_of(self.fixed) - start) / float(hmean(self.measured))
+
+
+def _cost(images: int, workers: int, curve: Fit, start: _Start, block: int) -> Cost:
     """Of one job to come, so the spread of single trials is in the interval beside the curve's own uncertainty."""
     per_image = curve.drawn_seconds(workers, block)
+    once, shift = start.drawn(len(per_image))
     chance = np.random.default_rng(SEED)
-    one_job = per_image * np.exp(chance.normal(0, curve.spread, len(per_image)))
-    start = chance.choice(np.asarray(fixed, np.float64), len(per_image)) if fixed else np.zeros(len(per_image))
-    seconds = images * curve.seconds(workers, block) + (float(np.median(fixed)) if fixed else 0.0)
-    low, high = map(float, np.quantile(images * one_job + start, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)))
-    whole = Estimate(seconds, low, high, curve.n)
-    return Cost(workers, whole, Estimate(workers * seconds, workers * low, workers * high, curve.n))
+    jobs = (once + images * np.maximum(0.0, per_image + shift)) * np.exp(chance.normal(0, curve.spread, len(per_image)))
+    seconds = fixed_of(start.fixed) + images * curve.seconds(workers, block)
+    low, high = map(float, np.quantile(jobs, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)))
+    whole = Estimate(seconds, min(low, seconds), max(high, seconds), curve.n)
+    return Cost(workers, whole, Estimate(workers * seconds, workers * whole.low, workers * whole.high, curve.n))
 
 
 def _keeps(one: Cost, wish: Wish) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -34,7 +36,7 @@ class Trial:
     evidence: Record
 
     def figure(self, path: str) -> float | None:
-        """The number at a path of the record, such as "per_image.stage_3"; None where the trial has none.
+        """The number at a path of the record, such as "per_image.stage_3"; None where the trial has none, or no finite.
 
         An entry of a list is found by its name or host; "*" adds up what all entries have.
         """
@@ -127,7 +129,8 @@ def observations(trials: Iterable[Trial], figure: str) -> tuple[Observation, ...
 
 def _number(content: Any, path: Sequence[str]) -> float | None:
     if not path:
-        return float(content) if isinstance(content, int | float) and not isinstance(content, bool) else None
+        known = isinstance(content, int | float) and not isinstance(content, bool) and math.isfinite(content)
+        return float(content) if known else None
     step, *rest = path
     if isinstance(content, list | tuple):
         content = {one.get("name", one.get("host")): one for one in content if isinstance(one, Mapping)}
@@ -145,14 +148,24 @@ def varied(trials: Sequence[Trial]) -> tuple[str, ...]:
     return tuple(key for key in keys if len({repr(one.settings.get(key)) for one in trials}) > 1)
 
 
+# What a measured record's parts are, where it has them.
+_TABLES = ("settings", "phases", "per_image", "per_frame", "hosts", "boot", "used", "result")
+_WHOLE = ("block", "round")
+
+
 def _trial(record: Record, number: int) -> Trial:
+    for keys, kind, called in ((_TABLES, Mapping, "a table"), (_WHOLE, int, "a whole number")):
+        for key in keys:
+            if key in record and not isinstance(record[key], kind):
+                found = json.dumps(record[key])[:40]
+                raise UserError(f"records.jsonl: record {number}: {key} = {found}: is not {called}; restore the file")
     return Trial(
         name=str(_needed(record, "trial", number)),
         preset=str(_needed(record, "preset", number)),
         comparison=str(_needed(record, "comparison", number)),
         cell=str(record["cell"]),
-        block=int(_needed(record, "block", number)),
-        round=int(_needed(record, "round", number)),
+        block=_needed(record, "block", number),
+        round=_needed(record, "round", number),
         core=record.get("core"),
         settings=_needed(record, "settings", number),
         evidence=record,

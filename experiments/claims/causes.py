@@ -38,7 +38,9 @@ class CauseRule(Shape):
 
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
-    """Supported or refuted where the difference is beyond noise, or surely within SAME; else open."""
+    """Supported where the difference is beyond noise, however small; refuted where it goes the other way, or none is
+    seen and the whole interval lies within SAME; else open.
+    """
     found = compare(rule.present, rule.absent, evidence)
     if isinstance(found, Verdict):
         said = f"Not yet measured: {found.said}" if found.direction == NOT_MEASURED else found.said
@@ -49,7 +51,7 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
         return Verdict(OPEN, f"{said}; but {', '.join(other)} differed too, so no cause can be told.")
     yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, OPEN)
     one = found.ratio.estimate
-    direction = yes if found.differs > 0 and not within(one) else no if within(one) or found.differs < 0 else OPEN
+    direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
 

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from experiments.analysis.advice import Advice, Choice, Wish, best_of, workers_for
-from experiments.analysis.scaling import USL, Fit
+from experiments.analysis.advice import (
+    Advice,
+    Choice,
+    Job,
+    Wish,
+    best_of,
+    fixed_of,
+    fixed_seconds,
+    none_for,
+    workers_for,
+)
+from experiments.analysis.scaling import AMDAHL, USL, Fit, NoFit, Point, fit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor
-from experiments.analysis.trials import Trial, observations, varied
-from experiments.claims.sides import STAGE_3
+from experiments.analysis.trials import observations, varied
 from experiments.report.text import joined, number_text
-from experiments.run_report.cells import Comparison
-from experiments.run_report.scaling import Scaled
+from experiments.run_report.cells import Comparison, alike
+from experiments.run_report.scaling import WALL, Scaled
 
 # The images of the paper's data set, COCO val2017.
 COCO_IMAGES = 5000
-WALL = "per_image.wall"
 # What is given and not chosen: between cells that differ in it there is no choice.
 _GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
 
@@ -43,30 +51,47 @@ class Best:
 
 
 def advise(one: Scaled, wishes: Sequence[Wish]) -> tuple[Advised, ...]:
-    """For each wish. By the Universal Scalability Law where it fits, since it knows a best number; else by Amdahl's."""
-    fits = [law for law in one.laws.values() if isinstance(law, Fit)]
-    sound = [law for law in fits if law.check.holds] or fits
-    if not sound:
-        return ()
-    law = next((law for law in sound if law.law is USL), sound[0])
-    block = one.curve.block if one.curve.block in law.one_worker else next(iter(law.one_worker))
-    fixed = [seconds for trial in one.family.trials if trial.block == block and (seconds := _fixed(trial)) is not None]
-    measured = sorted({one.family.images})
+    """For each wish, from whole jobs: of the family, and of cells that differ from it in their images too.
+
+    By the Universal Scalability Law where it fits, since it knows a best number; else by Amdahl's.
+    """
+    block = one.curve.block
+    jobs = _jobs(one, block)
+    fixed = fixed_seconds(jobs)
+    each = [Point(job.workers, (job.seconds - fixed_of(fixed)) / job.images, block) for job in jobs]
+    if any(point.seconds <= 0 for point in each):
+        return _no_advice(one, wishes, "jobs with more images took less time")
+    laws = [fit(law, each) for law in (USL, AMDAHL)]
+    fits = [law for law in laws if isinstance(law, Fit)]
+    if not fits:
+        return _no_advice(one, wishes, "; ".join(law.reason for law in laws if isinstance(law, NoFit)))
+    law = next((law for law in fits if law.check.holds), fits[0])
+    measured = sorted({job.images for job in jobs})
+    trials = tuple(dict.fromkeys((*one.trials, *(trial.name for trial in alike(one.family) if trial.block == block))))
     return tuple(
-        Advised(one.family.name, law.law.name, wish, workers_for(wish, law, fixed, measured, block), one.trials)
+        Advised(one.family.name, law.law.name, wish, workers_for(wish, law, fixed, measured, block), trials)
         for wish in wishes
     )
 
 
 def default_wishes(one: Scaled) -> tuple[Wish, ...]:
-    """As many images as were measured, and those of COCO val2017: as fast as possible."""
-    return tuple(Wish(images) for images in dict.fromkeys((one.family.images, COCO_IMAGES)) if images)
+    """As many images as were measured, and those of COCO val2017 where times can be told for them."""
+    known = fixed_seconds(_jobs(one, one.curve.block))
+    numbers = (one.family.images, *((COCO_IMAGES,) if known else ()))
+    return tuple(Wish(images) for images in dict.fromkeys(numbers) if images)
 
 
-def _fixed(trial: Trial) -> float | None:
-    """What a job takes whatever its images: from submission to its end, without the stage."""
-    submit, per_image, images = (trial.figure(path) for path in ("phases.submit", STAGE_3, "images"))
-    return None if submit is None or per_image is None or not images else max(0.0, submit - per_image * images)
+def _no_advice(one: Scaled, wishes: Sequence[Wish], why: str) -> tuple[Advised, ...]:
+    return tuple(Advised(one.family.name, "none", wish, none_for(wish, why), one.trials) for wish in wishes)
+
+
+def _jobs(one: Scaled, block: int) -> list[Job]:
+    found = []
+    for trial in alike(one.family):
+        workers, images, seconds = (trial.figure(path) for path in ("executors", "images", "phases.submit"))
+        if trial.block == block and workers and images and seconds:
+            found.append(Job(workers, int(images), seconds, trial.round))
+    return found
 
 
 def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:

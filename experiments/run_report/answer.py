@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from experiments.analysis.advice import Wish, none_for
+from experiments.analysis.trials import varied
 from experiments.run_report import advising, causes, scaling
 from experiments.run_report.scaling import Scaled
 from experiments.run_report.study import Study
@@ -24,13 +26,14 @@ class Answer:
     trials: tuple[str, ...]
 
 
-def answers(studies: Sequence[Study]) -> tuple[Answer, ...]:
+def answers(studies: Sequence[Study], wish: Wish | None = None) -> tuple[Answer, ...]:
+    """wish: the user's, which is answered also where nothing can be said."""
     return tuple(
         Answer(question, tuple(said), trials)
         for question, (said, trials) in (
             ("Does it scale?", _scales(studies)),
             ("What stops it?", _stops(studies)),
-            ("What should I do?", _advice(studies)),
+            ("What should I do?", _advice(studies, wish)),
         )
     )
 
@@ -58,23 +61,34 @@ def _stops(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
     if found is not None:
         study, one = found
         return causes.stops(one, study.setting.parts), one.trials
-    split = [part for study in studies for part in study.setting.parts if part.trials]
+    split = [(study, part) for study in studies for part in study.setting.parts if part.trials]
     if not split:
         return ["Not known: no trial could be split into what its time was spent on."], ()
-    return causes.largest(split[0]), split[0].trials
+    # Where nothing varies the workers: the cell with most images, which start-up hides least; an A/A is no cell to ask.
+    study, part = max(split, key=lambda pair: (len(_differing(pair[0])) > 0, causes.images(pair[1])))
+    first, *others = causes.largest(part)
+    return [f"Of how it scales nothing is known. {first} It is of {study.comparison.preset}.", *others], part.trials
 
 
-def _advice(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
+def _differing(study: Study) -> Sequence[str]:
+    """Settings that differ between a comparison's cells: none in an A/A."""
+    return varied([trials[0] for trials in study.comparison.cells.values()])
+
+
+def _advice(studies: Sequence[Study], wish: Wish | None) -> tuple[list[str], tuple[str, ...]]:
     said, trials = list[str](), dict[str, None]()
-    for text, names in _advised(studies):
+    for text, names in _advised(studies, wish):
         said.append(text)
         trials.update(dict.fromkeys(names))
     return said or ["Not known: there is nothing to choose between in what was measured."], tuple(trials)
 
 
-def _advised(studies: Sequence[Study]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _advised(studies: Sequence[Study], wish: Wish | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     found = scaling_study(studies)
-    for one in found[0].advised if found else ():
+    advised = [one for one in found[0].advised if one.wish == wish or one.advice.costs] if found else []
+    if wish and not advised:
+        yield none_for(wish, "no cells differ in the number of workers alone").said, ()
+    for one in advised:
         warned = f" But {'; '.join(one.advice.warnings)}." if one.advice.warnings else ""
         yield f"{one.advice.said}{warned}", one.trials
     for best in advising.by_gain(one.best for one in studies if one.best)[:_MOST_CHOICES]:

@@ -51,6 +51,11 @@ def sentences(parts: Sequence[Part]) -> list[str]:
     ]
 
 
+def images(part: Part) -> int:
+    """Of a cell that was split: those of each trial."""
+    return part.parts.images if isinstance(part.parts, Decomposition) else 0
+
+
 def largest(part: Part) -> list[str]:
     """Of a cell that was split: what most of its time goes to, the short sentence first."""
     assert isinstance(part.parts, Decomposition)

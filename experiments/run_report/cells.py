@@ -101,6 +101,16 @@ def _families(comparison: Comparison, free: set[str], key: Callable[[Trial], obj
     return tuple(sorted(made, key=lambda one: -len(one.cells)))
 
 
+def alike(family: Family) -> tuple[Trial, ...]:
+    """The trials of the family's comparison that differ from it in nothing but the number of workers and of images."""
+    own = family.trials[0]
+    return tuple(
+        one
+        for one in family.comparison.trials
+        if not set(varied([own, one])) - {"workers", "images"} and one.figure("executors") is not None
+    )
+
+
 def settings_text(settings: Mapping[str, Value], names: Iterable[str]) -> str:
     """ "images 48, engine fused"."""
     return ", ".join(f"{name} {_value(settings[name])}" for name in names if settings.get(name) is not None)

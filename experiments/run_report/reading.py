@@ -130,6 +130,8 @@ def read_run(path: Path) -> RunFolder:
     elif not loaded.records:
         lacking.append(f"{RECORDS} holds no trial yet")
     plan, environment = (_json(path / name, lacking) for name in (PLAN, ENVIRONMENT))
+    _check(path / PLAN, plan, "cells", {"cell": str})
+    _check(path / ENVIRONMENT, environment, "blocks", {"block": int, "host": dict})
     table, repeats = _preset(path / PRESET, lacking)
     named = (record["preset"] for record in loaded.records if "preset" in record)
     preset = str(next(named, plan.get("preset", path.name)))
@@ -156,6 +158,18 @@ def _json(path: Path, lacking: list[str]) -> Mapping[str, Any]:
             "read it with the release that wrote it"
         )
     return dict(content)
+
+
+def _check(path: Path, content: Mapping[str, Any], key: str, needed: Mapping[str, type]) -> None:
+    """Raises UserError where the list of that name is none, or an entry of it lacks what every entry has."""
+    entries = content.get(key, [])
+    whole = isinstance(entries, list) and all(isinstance(one, dict) for one in entries)
+    for number, one in enumerate(entries if whole else [], start=1):
+        for name, kind in needed.items():
+            if not isinstance(one.get(name), kind):
+                raise UserError(f"{path}: entry {number} of {key!r} has no {name!r}; restore the file")
+    if not whole:
+        raise UserError(f"{path}: {key!r} is no list of tables; restore the file")
 
 
 def _preset(path: Path, lacking: list[str]) -> tuple[Mapping[str, Any], int | None]:

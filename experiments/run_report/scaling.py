@@ -16,18 +16,20 @@ from experiments.figures.tables import Curve, SpeedUp
 from experiments.report.text import number_text, percent_text
 from experiments.run_report.cells import Comparison, Family, families, weak_families
 
-PAID = "per_image.worker_seconds"
+PAID, WALL = "per_image.worker_seconds", "per_image.wall"
 # From this efficiency on, more workers are said to help in proportion.
 _PROPORTIONAL = 0.9
 _MOST_FAMILIES = 24
+# A fit within bounds ends near 0 and never at it.
+_NAUGHT = 1e-5
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """A family's curve, with Amdahl's law; the other laws, by name; its speed-ups and what one pays, over the least
-    number of workers.
+    """A family's curve, with Amdahl's law; the other laws, by name; its speed-ups over the least number of workers.
 
-    paid: worker-seconds per image at the most workers over those at the least; once: trials of all of these.
+    gain: of the stage, the least workers' time over the most's; whole: the same of the job from submission to its last
+    row; paid: worker-seconds per image at the most workers over those at the least.
     """
 
     family: Family
@@ -35,6 +37,7 @@ class Scaled:
     laws: Mapping[str, Fit | NoFit]
     speed_ups: tuple[SpeedUp, ...] | NoEstimate
     gain: Ratio | NoEstimate
+    whole: Ratio | NoEstimate
     paid: Ratio | NoEstimate
 
     @property
@@ -84,6 +87,7 @@ def _scaled(family: Family) -> Scaled:
         laws={AMDAHL.name: amdahl, USL.name: usl},
         speed_ups=tables.speed_ups(by_workers),
         gain=statistics.ratio(_seen(family, least), _seen(family, most)),
+        whole=statistics.ratio(*(observations(family.of(workers), WALL) for workers in (least, most))),
         paid=statistics.ratio(paid[most], paid[least]),
     )
 
@@ -96,8 +100,11 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
     gain, times = one.gain.estimate, one.most / one.least
     efficiency = Estimate(gain.value / times, gain.low / times, gain.high / times, gain.n)
     short = _short(statistics.differs(gain, floor), efficiency)
+    if one.gain.few:
+        short = f"Too few trials to say ({gain.n} pairs of {statistics.ENOUGH})"
+    whole = "" if isinstance(one.whole, NoEstimate) else f", the whole job {_number(one.whole.estimate)} times"
     return [
-        f"{short}: {most} workers do an image {_number(gain)} times as fast as {least}.",
+        f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{whole}.",
         f"That is an efficiency of {percent_text(efficiency.value)} ({percent_text(efficiency.low)} to "
         f"{percent_text(efficiency.high)}; 95 % intervals, {gain.n} paired trials).",
     ]
@@ -141,7 +148,7 @@ def _limit(law: Fit) -> str:
         if peak is None:
             return "; no number of workers beyond which more are slower"
         if law.parameters["coherency"].low <= 0:
-            return f"; no number up to {peak.low:.3g} workers beyond which more are slower"
+            return f"; up to {peak.low:.2g} workers more are not slower"
         return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {peak.high:.3g})"
     return ""
 
@@ -161,9 +168,9 @@ def best(found: Sequence[Scaled]) -> Scaled | None:
     return max((one for one in found if isinstance(one.gain, Ratio)), key=weight, default=None)
 
 
-def weight(one: Scaled) -> tuple[int, int]:
-    """What an answer rests on: numbers of workers, then trials."""
-    return len(one.family.cells), len(one.family.trials)
+def weight(one: Scaled) -> tuple[int, int, int]:
+    """What an answer rests on: numbers of workers, then trials, then images: start-up hides most of few images."""
+    return len(one.family.cells), len(one.family.trials), one.family.images
 
 
 def _seen(family: Family, workers: float) -> tuple[Observation, ...]:
@@ -191,4 +198,5 @@ def _number(one: Estimate) -> str:
 
 
 def _share(one: Estimate) -> str:
-    return f"{100 * one.value:.2g} % ({100 * one.low:.2g} to {100 * one.high:.2g} %)"
+    value, low, high = ("0" if share < _NAUGHT else f"{100 * share:.2g}" for share in (one.value, one.low, one.high))
+    return f"{value} % ({low} to {high} %)"

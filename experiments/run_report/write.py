@@ -54,11 +54,11 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
     evidence, raw, lines = evidence_of(runs, common_home(names)), RawFiles(runs), Lines.of(runs)
     found = studies(runs, evidence, raw, wish)
     claims, questions = ledger(evidence), ledger(evidence, load_claims(QUESTIONS))
-    told = answers(found.found)
+    told = answers(found.found, wish)
     drawer = _Drawer(raw, lines, folder / FIGURES, _close_up(found.found))
     sections, problems = _sections(found, drawer)
     drawn = [figure for section in sections for figure in section["figures"] if "picture" in figure]
-    _remove_others(folder / FIGURES, {figure["name"] for figure in drawn})
+    _remove_former(folder, {figure["name"] for figure in drawn})
     html = page.render(
         {
             "title": runs.folders[0].title if len(runs.folders) == 1 else f"{len(runs.folders)} runs, one report",
@@ -170,11 +170,21 @@ def _figure(one: Shown, drawer: _Drawer) -> Mapping[str, Any]:
     return page.figure(one.name, one.drawn, svg, drawer.lines.text(one.trials))
 
 
-def _remove_others(figures: Path, names: set[str]) -> None:
-    """Figures of an earlier report that this one does not have."""
-    for path in figures.glob("*.*"):
-        if path.suffix in (".svg", ".png") and path.stem not in names:
-            path.unlink()
+def _remove_former(folder: Path, names: set[str]) -> None:
+    """Figures of an earlier report, by its own list, that this one does not have: no other file is touched."""
+    former = (_kept(folder / SUMMARY).get("report") or {}).get("figures") or []
+    for name in {str(one) for one in former} - names:
+        for ending in (".svg", ".png"):
+            (folder / FIGURES / Path(f"{name}{ending}").name).unlink(missing_ok=True)
+
+
+def _kept(path: Path) -> dict[str, Any]:
+    """What is in a summary. One that is no JSON object holds nothing that could be kept: it is written anew."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    return found if isinstance(found, dict) else {"schema": SCHEMA}
 
 
 def _counts(claims: Sequence[Entry]) -> dict[str, int]:
@@ -196,7 +206,7 @@ def _summarise(
     path: Path, runs: Runs, told: Sequence[Answer], claims: tuple[Entry, ...], figures: Sequence[str]
 ) -> None:
     """The report's own part beside what the runner wrote there."""
-    kept = json.loads(path.read_text()) if path.exists() else {"schema": SCHEMA}
+    kept = _kept(path)
     own = {
         "runs": [run.name for run in runs.folders],
         "trials": len(runs.trials.counted),
