@@ -1,8 +1,8 @@
 """Two stored runs, side by side: what differs beyond noise by cell and phase, and what cannot be compared and why.
 
 The runs were not interleaved, so nothing is paired: a ratio is that of medians, its interval resamples each side's
-trials by themselves. Seconds are only compared on hosts that are alike, and for cells whose content is the same but for
-the code: `compare` is there to set two commits side by side.
+trials by themselves, and differences that an hour can make are none. Seconds are only compared on hosts that are alike,
+and for cells whose content is the same but for the code: `compare` is there to set two commits side by side.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ from experiments.runner.loop import CONTENTS
 
 # What two hosts must have in common for their seconds to be comparable.
 HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
-# Parts of a cell's content that may differ: the code whose effect is looked at.
-CODE = ("application", "engine_setting", "node_images")
+# Parts of a cell's content that may differ: the code whose effect is looked at. What a time is of is none of it.
+CODE = ("application", "engine_setting", "node_images", "spark")
+DEFINITION = ("engine_setting.job.timing",)
+# A difference under this share is none: the runs were made at different hours, and an A/A tells only what the same
+# hour does. The halves of one A/A, three quarters of an hour apart, differed by up to 8 %.
+APART = 0.10
 # Tables of a record whose numbers are compared.
 PHASES = "phases"
 TABLES = ("per_image", PHASES, "per_frame")
@@ -55,7 +59,7 @@ class Difference:
     """A figure of a cell in both runs: medians, and second over first.
 
     ratio: None where there are too few trials for an interval. beyond: -1 where the second is below the first beyond
-    noise, 1 where above, else 0. floor: the A/A noise that it was held against, as a share.
+    noise, 1 where above, else 0. floor: the share that it was held against, APART or the A/A noise if that is larger.
     """
 
     cell: str
@@ -64,7 +68,7 @@ class Difference:
     after: float
     ratio: Estimate | None
     beyond: int
-    floor: float | None
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def _by_cell(side: Sequence[Seen]) -> dict[str, list[Seen]]:
 def _changed(before: Sequence[Seen], after: Sequence[Seen], *, code: bool) -> list[str]:
     """What differs in a cell's content, of its code or of all else. A cell counts with one content a run."""
     lines = changes(before[-1].content, after[-1].content)
-    return [line for line in lines if line.startswith(CODE) == code]
+    return [line for line in lines if (line.startswith(CODE) and not line.startswith(DEFINITION)) == code]
 
 
 def _incomparable(before: Sequence[Seen], after: Sequence[Seen]) -> tuple[str, ...]:
@@ -229,7 +233,8 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
         if not left or not right or (figure.startswith(PHASES) and _short(left) and _short(right)):
             continue
         ratio = _ratio([(one[host], other[host]) for host in shared])
-        noise = floor(figure)
+        known = floor(figure)
+        noise = max(APART, known.share) if known else APART
         found.append(
             Difference(
                 cell,
@@ -237,8 +242,8 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
                 float(np.median(left)),
                 float(np.median(right)),
                 ratio,
-                statistics.differs(ratio, noise) if ratio else 0,
-                noise.share if noise else None,
+                statistics.apart(ratio, noise) if ratio else 0,
+                noise,
             )
         )
     return found

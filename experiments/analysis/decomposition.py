@@ -26,7 +26,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "compute": "decoding, preprocessing, inference, post-processing",
         "serialisation": "rows between Spark and Python around predict",
         "writing": "output committed",
-        "throttled": "work stopped because a node's quota was used up",
+        "throttled": "tasks stopped because a node's quota was used up; start-up and driver are not split",
         "straggler": "slots idle because the last tasks of a stage still ran elsewhere",
         "too few tasks": "slots idle because a stage had fewer tasks than there are slots",
         "scheduling": "slots idle before a task's launch, and tasks outside their run time",
@@ -124,7 +124,12 @@ def sentence(name: str, found: Decomposition) -> str:
     rest = 1 - sum(found.share(part) for part in named)
     ends = [f"all else {percent_text(rest)}"] if rest >= 0.005 else []
     ends += [f"not measured: {', '.join(found.unmeasured)}"] if found.unmeasured else []
-    return "; ".join([f"{name}: {seconds_text(found.total)} of wall time per image: {listed}", *ends]) + "."
+    return (
+        "; ".join(
+            [f"{name}: {seconds_text(found.total)} per image from submission to the end, on average: {listed}", *ends]
+        )
+        + "."
+    )
 
 
 def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:

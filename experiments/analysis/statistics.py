@@ -58,11 +58,12 @@ class Summary:
 class Ratio:
     """One cell over another: the medians of paired ratios, pooled over blocks.
 
-    blocks: each block's own; trials: those it rests on; alone: those without a partner, or the only pair of a block.
+    blocks: each block's own, None for one with a single pair; trials: those it rests on; alone: those without a
+    partner, or the only pair of the only such block.
     """
 
     estimate: Estimate
-    blocks: Mapping[int, Estimate]
+    blocks: Mapping[int, Estimate | None]
     trials: tuple[str, ...]
     alone: tuple[str, ...]
 
@@ -106,7 +107,8 @@ def ratio(above: Sequence[Observation], below: Sequence[Observation]) -> Ratio |
     """above / below, paired by block and round.
 
     In a block: the median of its pairs' ratios. Over blocks: the mean of these medians' logarithms, weighted by pairs.
-    The interval resamples pairs inside each block. With one block this is `experiments.bench.statistics.ratio`.
+    The interval resamples pairs inside each block; blocks of one pair are resampled together, as one, since a ratio is
+    of one host whichever it is. With one block this is `experiments.bench.statistics.ratio`.
     Raises RunFailed for times that are not positive, and for two times of one cell in a round.
     """
     return _ratio(tuple(above), tuple(below))
@@ -119,14 +121,16 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
     for place in sorted(one.keys() & other.keys()):
         pairs.setdefault(place[0], []).append(_positive(one[place]) / _positive(other[place]))
     enough = {block: _finite(ratios) for block, ratios in pairs.items() if len(ratios) > 1}
-    used = [place for place in sorted(one.keys() & other.keys()) if place[0] in enough]
-    if not enough:
+    single = [ratios[0] for ratios in pairs.values() if len(ratios) == 1]
+    samples = [*enough.values(), *([_finite(single)] if len(single) > 1 else [])]
+    if not samples:
         count = sum(map(len, pairs.values()))
-        return NoEstimate(f"{count or 'no'} pair{'s' if count > 1 else ''} of trials; a block needs 2 for an interval")
+        return NoEstimate(f"{count or 'no'} pair{'s' if count > 1 else ''} of trials; an interval needs 2")
+    used = [place for place in sorted(one.keys() & other.keys()) if place[0] in enough or len(single) > 1]
     alone = [side[place].trial for side in (one, other) for place in sorted(side) if place not in used]
     return Ratio(
-        estimate=interval(list(enough.values()), _pooled),
-        blocks={block: interval([ratios], _pooled) for block, ratios in enough.items()},
+        estimate=interval(samples, _pooled),
+        blocks={place[0]: interval([enough[place[0]]], _pooled) if place[0] in enough else None for place in used},
         trials=tuple(dict.fromkeys(side[place].trial for place in used for side in (one, other))),
         alone=tuple(alone),
     )
@@ -146,7 +150,12 @@ def differs(found: Estimate, floor: NoiseFloor | None) -> int:
 
     Without an A/A of the figure the floor is UNSEEN.
     """
-    least = 1 + (floor.share if floor else UNSEEN)
+    return apart(found, floor.share if floor else UNSEEN)
+
+
+def apart(found: Estimate, share: float) -> int:
+    """The same for any least share that means something."""
+    least = 1 + share
     if found.high < 1 and found.value < 1 / least:
         return -1
     return 1 if found.low > 1 and found.value > least else 0

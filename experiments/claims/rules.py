@@ -24,6 +24,7 @@ from experiments.claims.types import (
     Evidence,
     Verdict,
 )
+from experiments.report.text import ratio_text
 from experiments.shapes import Shape
 
 # Two times count as the same where the whole interval of their ratio lies within this share of 1.
@@ -126,8 +127,8 @@ def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
     said = "; ".join(f"{winner} over {rival}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
     trials = dict.fromkeys(trial for _, _, found in whole for trial in found.ratio.trials)
     size = size_of(against.ratio.estimate, rule.paper)
-    ours = against.ratio.estimate
-    return Verdict(direction, f"{said}.", size, ours, "ratio", tuple(trials), sides.conditions(against, evidence))
+    ours, unit = against.ratio.estimate, f"ratio over {rule.over}" if rule.over else "ratio"
+    return Verdict(direction, f"{said}.", size, ours, unit, tuple(trials), sides.conditions(against, evidence))
 
 
 class TrendRule(Shape):
@@ -164,4 +165,4 @@ def trend(rule: TrendRule, evidence: Evidence) -> Verdict:
 
 def shown(one: Estimate) -> str:
     """As sentences have it."""
-    return f"{one.value:.3g} (95 % interval {one.low:.3g} to {one.high:.3g})"
+    return f"{ratio_text(one.value)} (95 % interval {ratio_text(one.low)} to {ratio_text(one.high)})"

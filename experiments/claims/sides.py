@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,11 +73,12 @@ def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
     """
     sides = [(side, values_of(side, evidence)) for side in (above, below)]
     missing = [str(side) for side, values in sides if not values]
+    presets = {above.preset, below.preset}
     if missing:
-        return Verdict(NOT_MEASURED, f"No trial of {' or '.join(missing)}.", conditions=_left_out(evidence))
+        return Verdict(NOT_MEASURED, f"No trial of {' or '.join(missing)}.", conditions=_left_out(evidence, presets))
     found = statistics.ratio(sides[0][1], sides[1][1])
     if isinstance(found, NoEstimate):
-        return Verdict(NOT_MEASURED, f"{above} over {below}: {found.reason}.", conditions=_left_out(evidence))
+        return Verdict(NOT_MEASURED, f"{above} over {below}: {found.reason}.", conditions=_left_out(evidence, presets))
     trials = (*trials_of(above, evidence), *trials_of(below, evidence))
     floor = noise_floor(above.figure, evidence) if above.figure == below.figure else None
     made = Found(found, floor, tuple(one for one in trials if one.name in found.trials))
@@ -101,7 +102,8 @@ def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
     without = f"no A/A of this figure was run: under {100 * statistics.UNSEEN:g} % is no difference"
     said.append(f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else without)
     if found.ratio.alone:
-        said.append(f"without a partner, and not used: {', '.join(found.ratio.alone)}")
+        alone = ", ".join(found.ratio.alone)
+        said.append(f"without a partner in their round, or the one pair of a block, and not used: {alone}")
     return tuple(said)
 
 
@@ -121,5 +123,10 @@ def _where(what: str, blocks: Iterable[int], trials: Sequence[Trial], evidence: 
     return tuple(said)
 
 
-def _left_out(evidence: Evidence) -> tuple[str, ...]:
-    return tuple(f"{why}: {', '.join(names[:5])}" for why, names in sorted(evidence.trials.left_out.items()))
+def _left_out(evidence: Evidence, presets: Collection[str]) -> tuple[str, ...]:
+    """Trials that are in no figure; where names tell their run, of runs of these presets."""
+    found = {
+        why: [name for name in names if "/" not in name or name.startswith(tuple(presets))]
+        for why, names in sorted(evidence.trials.left_out.items())
+    }
+    return tuple(f"{why}: {', '.join(names[:5])}" for why, names in found.items() if names)

@@ -67,8 +67,8 @@ def _notes(found: Comparison) -> None:
             progress(f"only in {name}: {', '.join(cells)}")
     if found.left_out:
         progress(f"{count_text(found.left_out, 'trial')} on hosts that the other run was not made on: not used")
-    if all(one.floor is None for one in found.differences):
-        progress("neither run holds an A/A (preset aa), so that the host's noise floor is not known")
+    least = min(one.floor for one in found.differences)
+    progress(f"made at different hours: no difference is one under {percent_text(least)}, or the A/A noise if larger")
 
 
 def _row(one: Difference) -> tuple[object, ...]:
@@ -76,7 +76,7 @@ def _row(one: Difference) -> tuple[object, ...]:
         ratio = "fewer than two trials, or a time of 0"
     else:
         ratio = f"{one.ratio.value:.3f} ({one.ratio.low:.3f} to {one.ratio.high:.3f})"
-    noise = f" (floor {percent_text(one.floor)})" if one.beyond and one.floor is not None else ""
+    noise = f" (floor {percent_text(one.floor)})" if one.beyond else ""
     beyond = f"{_BEYOND[one.beyond]}{noise}"
     return (one.cell, one.figure, seconds_text(one.before), seconds_text(one.after), ratio, beyond)
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Summary
 from experiments.bench.statistics import Estimate
 from experiments.figures.drawn import About, Drawn, caption, nothing
+from experiments.figures.rings import listed, ring, ringed
 from experiments.figures.style import look, panels, styled
 from experiments.figures.tables import Bar
 
@@ -26,7 +27,10 @@ class Contest:
 
 _PER_IMAGE = "wall time of the stage that Table 10 reports, per image"
 YARN = Contest("yarn-standalone", "YARN against standalone (Y8)", "seconds per image", _PER_IMAGE)
-NODES = Contest("nodes", "Three nodes against two, on YARN (Y4)", "seconds per image", _PER_IMAGE)
+
+
+def nodes(many: float, few: float) -> Contest:
+    return Contest("nodes", f"{many:g} executors against {few:g}, on YARN (Y4)", "seconds per image", _PER_IMAGE)
 
 
 @styled
@@ -51,8 +55,12 @@ def comparison(
     axes.set(xlabel=contest.x, title=contest.title, xlim=(0, None), ylim=(len(bars) - 0.5, -0.5))
     remarks = [_ratio_text(*ratio)] if ratio else []
     remarks.append(f"noise floor {100 * floor.share:.1f} % (A/A)" if floor else "no A/A was run")
-    rows = tuple((bar.label, bar.summary.value, bar.summary.low, bar.summary.high, bar.summary.n) for bar in bars)
-    columns = ("cell", *(f"{contest.x}, {name}" for name in ("median", "low", "high")), "n")
+    remarks.append(ringed([bar.outliers for bar in bars]))
+    rows = tuple(
+        (bar.label, bar.summary.value, bar.summary.low, bar.summary.high, bar.summary.n, listed(bar.outliers))
+        for bar in bars
+    )
+    columns = ("cell", *(f"{contest.x}, {name}" for name in ("median", "low", "high")), "n", "outliers")
     said = caption(contest.what, about, [bar.summary.n for bar in bars], *remarks)
     return Drawn(contest.name, contest.title, said, figure, columns, rows)
 
@@ -116,6 +124,8 @@ def _line(axes: Axes, bar: Bar, kind: int, place: int) -> None:
     one, middle = look(kind), bar.summary.value
     axes.errorbar([middle], [place], xerr=_reach(bar.summary), color=one.colour, marker=one.marker, linestyle="none")
     axes.plot(bar.values, [place + 0.18] * len(bar.values), ".", color=one.colour, markersize=3, alpha=0.6)
+    if bar.outliers:
+        ring(axes, bar.outliers, [place + 0.18] * len(bar.outliers))
 
 
 def _reach(one: Summary | Estimate) -> list[list[float]] | None:

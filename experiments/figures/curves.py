@@ -15,6 +15,7 @@ from experiments.analysis.statistics import NoEstimate, Summary
 from experiments.bench.statistics import Estimate
 from experiments.figures import style
 from experiments.figures.drawn import About, Drawn, caption, nothing
+from experiments.figures.rings import listed, ring, ringed
 from experiments.figures.style import look, panels, styled
 from experiments.figures.tables import Curve, Point, SpeedUp
 from experiments.report.text import percent_text
@@ -139,14 +140,7 @@ def _curve(axes: Axes, curve: Curve, number: int) -> None:
     for point in curve.points:
         axes.plot([point.x] * len(point.values), point.values, ".", color=one.colour, markersize=2.5, alpha=0.6)
         if point.outliers:
-            axes.plot(
-                [point.x] * len(point.outliers),
-                point.outliers,
-                "o",
-                markerfacecolor="none",
-                markeredgecolor=style.REFERENCE,
-                markersize=9,
-            )
+            ring(axes, [point.x] * len(point.outliers), point.outliers)
     if isinstance(curve.fit, Fit):
         at = np.linspace(curve.fit.least, curve.fit.most, _STEPS)
         bands = [curve.fit.band(float(x), curve.block) for x in at]
@@ -181,12 +175,11 @@ def _reach(value: Estimate | Summary, end: str) -> float:
 
 def _numbers(point: Point) -> tuple[float | int | str | None, ...]:
     summary = point.summary
-    return (summary.value, summary.low, summary.high, summary.n, " ".join(f"{value:g}" for value in point.outliers))
+    return (summary.value, summary.low, summary.high, summary.n, listed(point.outliers))
 
 
 def _flagged(found: Sequence[Point]) -> str:
-    count = sum(len(point.outliers) for point in found)
-    return f"{count} outlier{'s' if count > 1 else ''} ringed, none left out" if count else "no outlier"
+    return ringed(point.outliers for point in found)
 
 
 def _fit_text(curve: Curve) -> str:

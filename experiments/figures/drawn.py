@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from experiments.analysis.statistics import NoEstimate
+from experiments.analysis.statistics import ENOUGH, NoEstimate
 from experiments.figures import style
 
 Cell = str | float | int | None
@@ -58,7 +58,7 @@ def caption(
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     said = [what, f"n = {number} trial{'' if counts[-1] == 1 else 's'} each"]
     if counts[-1] > 1:
-        said.append(interval)
+        said.append(interval + (f", too narrow where n < {ENOUGH}" if counts[0] < ENOUGH else ""))
     if counts[0] == 1:
         said.append("no interval where n = 1")
     said.append(about.hosts)

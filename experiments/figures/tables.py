@@ -40,6 +40,7 @@ class Bar:
     label: str
     summary: Summary
     values: tuple[float, ...]
+    outliers: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ def bars(cells: Sequence[tuple[str, Sequence[Observation]]], block: int) -> tupl
     """A bar for each labelled cell that was measured in this block, in the order given."""
     made = []
     for label, seen in cells:
-        values = [one.value for one in seen if one.block == block]
+        here = [one for one in seen if one.block == block]
+        values = tuple(one.value for one in here)
         found = statistics.summary(values)
         if isinstance(found, Summary):
-            made.append(Bar(label, found, tuple(values)))
+            made.append(Bar(label, found, values, tuple(one.value for one in statistics.outliers(here))))
     return tuple(made)
 
 

@@ -18,6 +18,11 @@ def measured_text(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def ratio_text(value: float) -> str:
+    """Three significant digits of its distance from 1, so that 1.002 is not 1: "0.804", "1.02", "1.002", "3.98"."""
+    return f"{value:.3f}" if 0.9 < value < 1.1 else f"{value:.3g}"
+
+
 def seconds_text(seconds: float) -> str:
     return f"{measured_text(seconds)} s"
 

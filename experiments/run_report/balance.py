@@ -40,5 +40,5 @@ def sentence(one: Balance) -> str:
     )
     return (
         f"{one.cell}: {percent_text(found.value)} ({interval}{count_text(found.n, 'trial')}) of what its nodes would "
-        "have done at the speed of their own tasks, had none waited."
+        "have done at the speed of their own tasks, had no slot been idle, for a task elsewhere or for the driver."
     )

@@ -60,10 +60,15 @@ class Family:
         return int(self.trials[0].figure("images") or 0)
 
 
-def comparisons(trials: Iterable[Trial]) -> tuple[Comparison, ...]:
-    """By preset and comparison, in the order of their first trials; cells too."""
+def comparisons(trials: Iterable[Trial], planned: Sequence[tuple[str, str]] = ()) -> tuple[Comparison, ...]:
+    """By preset and comparison, in the order of their first trials.
+
+    Cells come in the order of `planned`, (preset, cell); those that are not in it after them, as they were measured:
+    rounds begin with another cell each.
+    """
+    places = {place: number for number, place in enumerate(planned)}
     groups: dict[tuple[str, str], dict[str, list[Trial]]] = {}
-    for one in trials:
+    for one in sorted(trials, key=lambda one: places.get((one.preset, one.cell), len(places))):
         groups.setdefault((one.preset, one.comparison), {}).setdefault(one.cell, []).append(one)
     return tuple(_comparison(preset, name, cells) for (preset, name), cells in groups.items())
 

@@ -15,15 +15,17 @@ from experiments.figures.drawn import Cell
 from experiments.report import topology_drawing
 from experiments.report.records import Executor, Machine, Node, Topology
 from experiments.report.text import count_text, measured_text
+from experiments.run_report.cells import PER_FRAME
 from experiments.run_report.raw import RawFiles
 from experiments.run_report.reading import RunFolder, Runs, measured_of
+from experiments.run_report.scaling import WALL
 from experiments.run_report.sources import Lines
 from experiments.run_report.study import Study
 from experiments.store.records import RECORDS
 from experiments.types import ClusterSpec
 
 # Figures of a cell in the table of cells: path in the record, and what it is. Worker-seconds are executors x stage.
-CELL_FIGURES = ((STAGE_3, "stage (s per image)"), ("per_image.wall", "wall (s per image)"))
+CELL_FIGURES = ((STAGE_3, "stage (s per image)"), (WALL, "wall (s per image)"))
 _SHOWN_REASONS = 3
 
 
@@ -100,11 +102,21 @@ def failures(runs: Runs) -> list[tuple[str, str, str]]:
 def outlier_rows(studies: Sequence[Study]) -> list[tuple[str, str, str]]:
     """(trial, cell, value) of those far from their cell's median; they are in the figures."""
     return [
-        (one.trial, one.cell, f"{measured_text(one.value)} s per image")
+        (one.trial, one.cell, f"{measured_text(one.value)} s {what}")
         for study in studies
-        if not study.comparison.video
-        for one in outliers(observations(study.comparison.trials, STAGE_3))
+        for path, what in _timed(study)
+        for one in outliers(observations(study.comparison.trials, path))
     ]
+
+
+def _timed(study: Study) -> Iterator[tuple[str, str]]:
+    """The figures of a comparison's trials that are drawn or tabled: paths, and what they are."""
+    if study.comparison.video:
+        for side in sorted({side for one in study.comparison.trials for side in one.evidence[PER_FRAME]}):
+            yield f"{PER_FRAME}.{side}.total", f"a frame, {side}"
+    else:
+        yield STAGE_3, "an image, stage"
+        yield WALL, "an image, submission to last row"
 
 
 def trials_table(runs: Runs) -> Table:

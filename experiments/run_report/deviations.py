@@ -65,7 +65,7 @@ def _known(trials: Sequence[Trial], hosts: Iterable[str]) -> Mapping[str, str]:
         for name, version in (_result(one).get("versions") or {}).items():
             versions.setdefault(name, []).append(str(version))
     shares = sorted({one.core for one in trials if one.core is not None})
-    timings = _distinct(one.settings.get("timing") for one in trials)
+    timings = _distinct(one.settings.get("timing") or _result(one).get("timing") for one in trials)
     models = _distinct(
         " ".join(str(one.settings[key]) for key in ("model", "image_size", "weights") if one.settings.get(key))
         for one in trials

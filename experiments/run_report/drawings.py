@@ -102,11 +102,16 @@ def _points(one: Scaled, figure: str) -> tuple[tables.Point, ...]:
 
 
 def _loads(setting: Setting) -> Iterator[Load]:
-    for cell, trials in setting.comparison.here.items():
+    for cell, trials in sorted(setting.comparison.here.items(), key=lambda pair: _load_order(pair[1][0])):
         times = [one.value for one in observations(trials, STAGE_3)]
         workers, images = (trials[0].figure(key) for key in ("executors", "images"))
         if times and workers and images:
             yield Load(label(cell), int(workers), int(images), median(times) * images, len(times))
+
+
+def _load_order(one: Trial) -> tuple[float, float]:
+    """As the paper's axis has it: by images, then by workers."""
+    return one.figure("images") or 0.0, one.figure("executors") or 0.0
 
 
 def _cells(setting: Setting) -> Shown:
@@ -121,23 +126,29 @@ def _cells(setting: Setting) -> Shown:
 
 
 def _contests(setting: Setting) -> Iterator[Shown]:
-    """YARN against standalone with as many executors (Y8), and YARN with fewer nodes against more (Y4)."""
-    yarn = _by_executors(setting.comparison, "yarn")
-    standalone = _by_executors(setting.comparison, "standalone")
-    both = sorted(yarn.keys() & standalone.keys())
-    if both:
-        yield _contest(setting, beside.YARN, [yarn[both[-1]], standalone[both[-1]]])
-    if len(yarn) > 1:
-        yield _contest(setting, beside.NODES, [yarn[max(yarn)], yarn[min(yarn)]])
+    """YARN against standalone with as many executors (Y8), and YARN with fewer nodes against more (Y4): of cells that
+    are alike in all else, the first of each kind.
+    """
+    yarn, standalone = (_by_executors(setting.comparison, topology) for topology in ("yarn", "standalone"))
+    for rest, cells in yarn.items():
+        both = sorted(cells.keys() & standalone.get(rest, {}).keys())
+        if both:
+            yield _contest(setting, beside.YARN, [cells[both[-1]], standalone[rest][both[-1]]])
+            break
+    for cells in yarn.values():
+        if len(cells) > 1:
+            yield _contest(setting, beside.nodes(max(cells), min(cells)), [cells[max(cells)], cells[min(cells)]])
+            break
 
 
-def _by_executors(comparison: Comparison, topology: str) -> dict[float, str]:
-    """The first cell of that topology by its number of executors."""
-    found: dict[float, str] = {}
+def _by_executors(comparison: Comparison, topology: str) -> dict[str, dict[float, str]]:
+    """The cells of that topology by all other settings, then by their number of executors."""
+    found: dict[str, dict[float, str]] = {}
     for cell, trials in comparison.here.items():
-        executors = trials[0].figure("executors")
-        if trials[0].settings.get("topology") == topology and executors is not None:
-            found.setdefault(executors, cell)
+        settings, executors = trials[0].settings, trials[0].figure("executors")
+        if settings.get("topology") == topology and executors is not None:
+            rest = repr(sorted((key, value) for key, value in settings.items() if key not in ("topology", "workers")))
+            found.setdefault(rest, {}).setdefault(executors, cell)
     return found
 
 

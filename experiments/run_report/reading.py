@@ -57,6 +57,11 @@ class Runs:
     trials: Trials
     hosts: Mapping[int, str]
 
+    @property
+    def planned(self) -> tuple[tuple[str, str], ...]:
+        """(preset, cell) of all planned cells, in the order of the plans."""
+        return tuple((one.preset, cell["cell"]) for one in self.folders for cell in one.plan.get("cells", ()))
+
     def folder_of(self, trial: str) -> tuple[RunFolder, str]:
         """The run that a trial is of, and the trial's name in it."""
         if len(self.folders) == 1:

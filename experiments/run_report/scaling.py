@@ -13,7 +13,7 @@ from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
 from experiments.figures import tables
 from experiments.figures.tables import Curve, SpeedUp
-from experiments.report.text import number_text, percent_text
+from experiments.report.text import number_text, percent_text, ratio_text
 from experiments.run_report.cells import Comparison, Family, families, weak_families
 
 PAID, WALL = "per_image.worker_seconds", "per_image.wall"
@@ -194,7 +194,7 @@ def _weak_points(family: Family) -> list[scaling.Point]:
 
 
 def _number(one: Estimate) -> str:
-    return f"{one.value:.3g} ({one.low:.3g} to {one.high:.3g})"
+    return f"{ratio_text(one.value)} ({ratio_text(one.low)} to {ratio_text(one.high)})"
 
 
 def _share(one: Estimate) -> str:

@@ -49,7 +49,7 @@ class Studies:
 def studies(runs: Runs, evidence: Evidence, raw: RawFiles, wish: Wish | None) -> Studies:
     """All comparisons of the runs, in their order. wish: of the user's, beside the usual ones."""
     found, problems = list[Study](), list[str]()
-    for comparison in cells.comparisons(runs.trials.counted):
+    for comparison in cells.comparisons(runs.trials.counted, runs.planned):
         try:
             found.append(_study(comparison, runs, evidence, raw, wish))
         except RunFailed as error:
@@ -74,7 +74,7 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
     advised = advising.advise(best, tuple(wishes)) if best else ()
     uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
     balances = balance.balances(comparison, raw.tasks) if uneven else ()
-    best_cell = advising.best_cell(comparison, sides.noise_floor(advising.WALL, evidence))
+    best_cell = advising.best_cell(comparison, sides.noise_floor(scaling.WALL, evidence))
     return Study(run, setting, balances, scaling.weak(comparison), best_cell, advised)
 
 

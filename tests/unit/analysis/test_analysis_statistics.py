@@ -122,3 +122,18 @@ def test_outliers_are_flagged_within_cell_and_block() -> None:
     assert [one.trial for one in statistics.outliers([*fast, *slow])] == ["1-005-a"]
     assert statistics.outliers(seen("a", [1.0] * 5)) == ()
     assert [one.value for one in statistics.outliers(seen("a", [1.0] * 9 + [5.0]))] == [5.0]
+
+
+def test_blocks_of_one_pair_are_resampled_together() -> None:
+    above = [
+        one for block, value in enumerate((2.0, 2.1, 1.9, 2.05, 4.0), start=1) for one in seen("a", [value], block)
+    ]
+    below = [one for block, value in enumerate((1.0, 1.0, 1.0, 1.0, 2.0), start=1) for one in seen("b", [value], block)]
+    found = statistics.ratio(above, below)
+    assert isinstance(found, Ratio)
+    assert (found.estimate.n, found.alone, set(found.blocks.values())) == (5, (), {None})
+    assert found.estimate.low <= 2.0 <= found.estimate.high
+    # Four pairs of one host and one of another: the one cannot be resampled, and is not used.
+    found = statistics.ratio([*seen("a", [2.0, 2.1, 1.9, 2.0]), *above[1:2]], [*seen("b", [1.0] * 4), *below[1:2]])
+    assert isinstance(found, Ratio)
+    assert (found.estimate.n, len(found.alone)) == (4, 2)

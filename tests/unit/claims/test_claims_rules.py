@@ -103,7 +103,7 @@ def test_what_is_missing_is_said() -> None:
     assert (nothing.direction, nothing.said) == (NOT_MEASURED, "No trial of made: b.")
     single = rules.ratio(rule, evidence(trials(A, 1.0, rounds=1), trials(B, 1.0, rounds=1)))
     assert single.direction == NOT_MEASURED
-    assert "needs 2 for an interval" in single.said
+    assert "an interval needs 2" in single.said
 
 
 def test_settings_that_two_cells_have_are_refused() -> None:
@@ -202,11 +202,13 @@ def test_facts(fact: Fact, direction: str) -> None:
     ("expect", "present", "direction"),
     [
         ("more", (1.5,), SUPPORTED),
+        ("more", (1.06,), SUPPORTED),
         ("more", (1.0,), REFUTED),
         ("more", (0.7,), REFUTED),
         ("more", WIDE, OPEN),
         ("none", (1.0,), OPEN),
         ("none", (1.5,), REFUTED),
+        ("none", (1.06,), REFUTED),
         ("none", WIDE, OPEN),
     ],
 )

@@ -11,7 +11,7 @@ from experiments.analysis.statistics import NoEstimate, Summary
 from experiments.analysis.trials import Observation, Trial
 from experiments.eventlog import TaskRow
 from experiments.figures import curves, tables
-from experiments.figures.comparisons import NODES, Precision, comparison, precisions
+from experiments.figures.comparisons import YARN, Precision, comparison, precisions
 from experiments.figures.curves import curves as draw_curves
 from experiments.figures.curves import scaling_figure
 from experiments.figures.drawn import About, Drawn
@@ -120,7 +120,7 @@ def every_figure() -> list[Drawn]:
         where_figure(),
         tasks_over_time("001-a", TASKS, ["worker-1", "worker-2", "worker-3"], ABOUT),
         share_of_work("a", [NodeWork("worker-1", 30, 32.0, 5), NodeWork("old-worker", 18, None, 5)], ABOUT),
-        comparison(NODES, bars, ABOUT),
+        comparison(YARN, bars, ABOUT),
         memory_over_time("001-a", SAMPLES, {"worker-1": 3072.0}, ABOUT),
         throttling_over_time("001-a", SAMPLES, ABOUT),
         precisions(

@@ -34,8 +34,8 @@ from matplotlib.container import BarContainer, ErrorbarContainer
 from experiments.analysis.decomposition import Decomposition
 from experiments.analysis.scaling import NoFit
 from experiments.analysis.statistics import NoEstimate
+from experiments.analysis.trials import observations as figures_of
 from experiments.bench.statistics import Estimate
-from experiments.errors import RunFailed
 from experiments.figures import comparisons, curves, loads, style, tables
 from experiments.figures import drawn as drawing
 from experiments.figures import trials as single
@@ -248,8 +248,8 @@ def test_a_caption_counts_repeats() -> None:
     )
     alone = drawing.caption("what", About("host", None), [1, 3], "", "remark")
     assert alone == (
-        "what; n = 1 to 3 trials each; medians with 95 % bootstrap intervals; no interval where n = 1; host; "
-        "no CPU scale; remark."
+        "what; n = 1 to 3 trials each; medians with 95 % bootstrap intervals, too narrow where n < 5; no "
+        "interval where n = 1; host; no CPU scale; remark."
     )
     assert "interval" not in drawing.caption("what", About("host", 1), [1]).replace("no interval", "")
 
@@ -310,6 +310,17 @@ def test_settings_of_the_users_are_left_aside_and_come_back() -> None:
         assert matplotlib.rcParams["lines.linewidth"] == 9.0
 
 
-def test_bad_values_are_refused() -> None:
-    with pytest.raises(RunFailed, match="nan"):
-        tables.points([trial(1, 1, float("nan"))], "per_image.stage_3", "executors", 1)
+def test_a_time_that_is_no_number_is_no_point() -> None:
+    assert tables.points([trial(1, 1, float("nan"))], "per_image.stage_3", "executors", 1) == ()
+
+
+def test_outliers_are_ringed_also_beside_each_other() -> None:
+    calm, far = (
+        [trial(1, number, last if number == 5 else 1 + number / 100) for number in range(1, 6)] for last in (1.03, 9.0)
+    )
+    cells = [(name, figures_of(made, "per_image.stage_3")) for name, made in (("calm", calm), ("far", far))]
+    bars = tables.bars(cells, 1)
+    assert [bar.outliers for bar in bars] == [(), (9.0,)]
+    one = drawn(comparisons.comparison(comparisons.YARN, bars, ABOUT))
+    assert "1 outlier ringed, none left out" in one.caption
+    assert [row[5] for row in one.rows] == ["", "9"]

@@ -152,6 +152,29 @@ def test_yarn_stands_beside_standalone_and_three_nodes_beside_two() -> None:
     assert "yarn-3 over standalone-3: 1.33 (" in drawn.caption
 
 
+def test_cells_that_differ_in_more_are_not_set_beside_each_other() -> None:
+    found = shown(
+        compared(
+            trials("yarn-3", 0.4, 3, topology="yarn", images=48),
+            trials("yarn-2", 0.5, 2, topology="yarn", images=24),
+            trials("standalone-3", 0.3, 3, topology="standalone", images=24),
+        )
+    )
+    assert not {"made-yarn-standalone", "made-nodes"} & found.keys()
+
+
+def test_cells_come_as_they_were_planned_and_loads_by_images_then_workers() -> None:
+    made = [
+        *trials("six", 0.1, 6),
+        *trials("one", 0.5, 1),
+        *trials("three", 0.2, 3),
+        *trials("few", 0.5, 1, images=6),
+    ]
+    (found,) = cells.comparisons(made, [("made", "few"), ("made", "one"), ("made", "three")])
+    assert list(found.cells) == ["few", "one", "three", "six"]
+    assert [row[0] for row in rows(shown(found)["made-fig-17-readable"])] == ["few", "one", "three", "six"]
+
+
 def test_partitions_are_a_curve_for_each_way_of_making_them() -> None:
     found = shown(
         compared(
