@@ -14,8 +14,9 @@ Value = str | int | float | bool | None
 Record = Mapping[str, Any]
 
 TRIAL, MEASURED = "trial", "measured"
-# Why a trial is left out whose cell has changed since.
-OLD = "of an older content"
+SKIPPED = "skipped"
+# Why a trial is left out whose cell has changed since, or whose round was made again as a whole.
+OLD, CUT = "of an older content", "of a round that was cut and made again"
 
 
 @dataclass(frozen=True)
@@ -73,26 +74,48 @@ class Observation:
 def read_trials(records: Iterable[Record]) -> Trials:
     """The trials in records as `experiments.store` loads them; warm-ups are not among them.
 
-    A cell whose content has changed since counts with its last content only. Raises UserError, which names record and
-    key, where a record lacks what every record has.
+    A cell whose content has changed since counts with its last content only, also where none of that was measured; a
+    round that was cut, and made again in a later block, counts once. Raises UserError, which names record and key,
+    where a record lacks what every record has.
     """
-    kept, left_out = list[tuple[str, Trial]](), dict[str, list[str]]()
+    kept, left_out, last = list[tuple[str, Trial]](), dict[str, list[str]](), dict[tuple[str, str], str]()
+    records = tuple(records)
+    cut = _cut_rounds(records)
     for number, record in enumerate(records, start=1):
         kind, status, cell = (_needed(record, key, number) for key in ("kind", "status", "cell"))
         if kind != TRIAL:
             continue
+        content = str(record.get("hash") or "")
+        if content and status != SKIPPED:
+            last[str(record.get("preset")), cell] = content
         if status == MEASURED:
             kept.append((_needed(record, "hash", number), _trial(record, number)))
         else:
             left_out.setdefault(str(status), []).append(str(record.get("trial", cell)))
-    last = {(trial.preset, trial.cell): content for content, trial in kept}
     counted = []
     for content, trial in kept:
-        if content == last[trial.preset, trial.cell]:
-            counted.append(trial)
-        else:
+        if content != last[trial.preset, trial.cell]:
             left_out.setdefault(OLD, []).append(trial.name)
+        elif (trial.comparison, trial.round, trial.block) in cut:
+            left_out.setdefault(CUT, []).append(trial.name)
+        else:
+            counted.append(trial)
     return Trials(tuple(counted), {why: tuple(names) for why, names in left_out.items()})
+
+
+def _cut_rounds(records: Sequence[Record]) -> set[tuple[str, int, int]]:
+    """(comparison, round, block) of rounds that lack a cell which the same round has in a later block."""
+    cells: dict[tuple[str, int, int], set[str]] = {}
+    for one in records:
+        if one.get("kind") == TRIAL and one.get("status") != SKIPPED:
+            place = (str(one.get("comparison")), one.get("round", 0), one.get("block", 0))
+            cells.setdefault(place, set()).add(str(one.get("cell")))
+    return {
+        (comparison, number, block)
+        for (comparison, number, block), own in cells.items()
+        for (other, same, later), whole in cells.items()
+        if (other, same) == (comparison, number) and later > block and own < whole
+    }
 
 
 def pooled(runs: Mapping[str, Trials]) -> Trials:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def progress(text: str) -> None:
@@ -26,6 +27,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for column in columns:
         drawn.add_column(column, overflow="fold")
     for row in rows:
-        drawn.add_row(*["" if cell is None else str(cell) for cell in row])
+        # As text: what a user wrote may hold brackets, which are no markup.
+        drawn.add_row(*[Text("" if cell is None else str(cell)) for cell in row])
     # Into a pipe or a file, a line of the table is one line.
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(drawn)

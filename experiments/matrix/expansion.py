@@ -84,6 +84,8 @@ def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
     if not cells:
         return ["axes, cells: there is no cell; give an axis or a table [[cells]], and exclude less"]
     problems = [*_twice(preset, cells)]
+    if preset.same_cells and len({_content(cell) for cell in cells}) == len(cells):
+        problems.append("same_cells = true: no two cells have the same settings; take it out, or give such cells")
     seen = set()
     for cell in cells:
         if preset.workload == "job":
@@ -97,6 +99,10 @@ def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
     return problems
 
 
+def _content(cell: Cell) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, repr(value)) for key, value in cell.settings.items()))
+
+
 def _twice(preset: Preset, cells: list[Cell]) -> list[str]:
     problems, names = [], set()
     by_settings: dict[tuple[tuple[str, str], ...], str] = {}
@@ -104,8 +110,7 @@ def _twice(preset: Preset, cells: list[Cell]) -> list[str]:
         if cell.name in names:
             problems.append(f"cells.{cell.name}: two cells have this name; rename one")
         names.add(cell.name)
-        content = tuple(sorted((key, repr(value)) for key, value in cell.settings.items()))
-        first = by_settings.setdefault(content, cell.name)
+        first = by_settings.setdefault(_content(cell), cell.name)
         if first != cell.name and not preset.same_cells:
             problems.append(
                 f"cells.{cell.name}: has the same settings as {first!r}; take one out, or say same_cells = true where "

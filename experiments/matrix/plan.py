@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from experiments.errors import ClusterbedError
+from experiments.errors import UserError
 from experiments.fit import HostCapacity
 from experiments.isa import BF16_FLAGS, BF16_ISA, ISAS
 from experiments.matrix import clusters, costs, memory
@@ -107,12 +107,25 @@ def make_plan(preset: Preset, host: Host, calibration: Calibration) -> Plan:
 
 def _comparison(preset: Preset, cells: Sequence[Cell], host: Host, calibration: Calibration) -> list[PlannedCell]:
     """The cells that are compared, at one CPU scale: that of the cell that needs most."""
-    reasons = {cell.name: _impossible(preset, cell, host) for cell in cells}
+    reasons, problems = dict[str, tuple[str, ...]](), list[str]()
+    for cell in cells:
+        try:
+            reasons[cell.name] = _impossible(preset, cell, host)
+        except UserError as error:
+            problems += [f"{preset.source}: cell {cell.name!r}: {message}" for message in error.messages]
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
     possible = [clusters.shaped(clusters.wanted(cell.settings)) for cell in cells if not reasons[cell.name]]
     share = _share(preset, possible, host)
     compact = any(_too_large(spec, host) for spec in possible)
     at = _At(share, preset.services, host.capacity, compact)
-    return [_planned(cell, reasons[cell.name], at, calibration) for cell in cells]
+    planned = [_planned(cell, reasons[cell.name], at, calibration) for cell in cells]
+    rest = [one.cell for one in planned if not one.skipped]
+    if not rest or len(rest) == len(possible):
+        return planned
+    # Some do not fit at this scale, whatever it was for: they do not lower that of the others.
+    again = {one.cell.name: one for one in _comparison(preset, rest, host, calibration)}
+    return [again.get(one.cell.name, one) for one in planned]
 
 
 @dataclass(frozen=True)
@@ -138,10 +151,7 @@ def _no_bf16(cell: Cell, host: Host) -> str:
     """Why a cell that asks for BF16 would not compute in it, or would only imitate it; "" where it can."""
     if cell.settings.get("precision") != "bf16":
         return ""
-    try:
-        spec = clusters.shaped(clusters.wanted(cell.settings))
-    except ClusterbedError:
-        return ""  # said in its own words below
+    spec = clusters.shaped(clusters.wanted(cell.settings))
     low = [node.isa for node in spec.executor_nodes if node.isa and ISAS.index(node.isa) < ISAS.index(BF16_ISA)]
     if low:
         return f'precision = "bf16": the nodes are capped at {low[0]}, which has none; isa = "host" lifts the cap'
@@ -153,10 +163,7 @@ def _no_bf16(cell: Cell, host: Host) -> str:
 @lru_cache(maxsize=4096)
 def _no_room(cluster: clusters.Wanted, core: float | str, services: float, host: Host) -> tuple[str, ...]:
     """Why such a cluster fits this host at no scale, or not at the one that the preset states."""
-    try:
-        spec = clusters.shaped(cluster)
-    except ClusterbedError as error:
-        return error.messages
+    spec = clusters.shaped(cluster)
     if len(spec.machines) > host.cores:
         return (f"its {len(spec.machines)} machines need a host core each; this host has {host.cores}",)
     most = clusters.share_that_fits(spec, host.cores, services)

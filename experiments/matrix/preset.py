@@ -19,6 +19,8 @@ PRESETS = Path(__file__).parents[1] / "presets"
 SETS = ("coco", "synthetic")
 MAX_REPEATS = 1000
 MAX_CORE = 1
+# How a run's copy of its preset begins, and how it tells each change that was made to it.
+FIRST_LINE, CHANGED = "# preset: ", "# run with --set "
 
 
 def _core(value: object) -> float | Literal["fit"]:
@@ -91,10 +93,14 @@ def shipped_presets() -> tuple[str, ...]:
 def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
     """The preset of a shipped name, or of a path to a TOML file; changes: "key=value", see `changed`.
 
+    A run's preset.toml is the preset as it was run, with the changes that were made to it.
+
     Raises UserError with all that is wrong with it.
     """
+    name, run_with = Path(name_or_path).stem, tuple[str, ...]()
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
+        name, run_with = _as_run(path)
     elif name_or_path in shipped_presets():
         path = PRESETS / f"{name_or_path}.toml"
     else:
@@ -102,7 +108,19 @@ def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
             f"preset {name_or_path!r}: there is no such preset; {unknown(name_or_path, shipped_presets())}, "
             "or the path of a TOML file of yours"
         )
-    return parse_preset(changed(read_toml(path), changes), name=path.stem, where=str(path))
+    return parse_preset(changed(read_toml(path), (*run_with, *changes)), name=name, where=str(path))
+
+
+def _as_run(path: Path) -> tuple[str, tuple[str, ...]]:
+    """(name, changes) of a run's copy of its preset, which has them in comments; any other file has its own name."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return path.stem, ()  # said when it is read as TOML
+    if not lines or not lines[0].startswith(FIRST_LINE):
+        return path.stem, ()
+    changes = tuple(line.removeprefix(CHANGED) for line in lines if line.startswith(CHANGED))
+    return lines[0].removeprefix(FIRST_LINE), changes
 
 
 def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -120,8 +138,13 @@ def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any
         steps = key.strip().split(".")
         if len(steps) == 1 and steps[0] not in _KEYS:
             steps = ["settings", *steps]
+        if steps[0] == "settings" and len(steps) == 2:
             _refuse_overridden(result, steps[1], change)
-        if steps[0] not in _KEYS or len(steps) > 2 or steps[0] in ("zips", "exclude", "cells"):
+        if steps[0] in _LISTS:
+            raise UserError(
+                f"--set {change}: {steps[0]} holds tables, which --set cannot change; change a copy of the file"
+            )
+        if steps[0] not in _KEYS or len(steps) > 2:
             raise UserError(f"--set {change}: {key}: no such key; {unknown(steps[0], _KEYS)}, or a setting")
         if len(steps) == 1:
             result[steps[0]] = _toml_value(text)
@@ -133,20 +156,28 @@ def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any
     return result
 
 
+_LISTS = ("zips", "exclude", "cells")
 _KEYS = {field.alias or name for name, field in _PresetFile.model_fields.items()}
 
 
 def _refuse_overridden(content: Mapping[str, Any], key: str, change: str) -> None:
-    zipped = {name for table in content.get("zips", []) if isinstance(table, Mapping) for name in table}
-    cells = [cell for cell in content.get("cells", []) if isinstance(cell, Mapping) and key in cell.get("set", {})]
-    if key in content.get("axes", {}):
+    axes, zips, named = (content.get(name) for name in ("axes", "zips", "cells"))  # of whatever shape: not checked yet
+    zipped = {name for table in _tables(zips) for name in table}
+    cells = [cell for cell in _tables(named) if isinstance(cell.get("set"), Mapping) and key in cell["set"]]
+    if isinstance(axes, Mapping) and key in axes:
         raise UserError(f"--set {change}: the axis {key} gives it; change that, for example --set axes.{key}=[...]")
     if key in zipped or cells:
         where = "a table of zips" if key in zipped else f"the cell {cells[0].get('name')!r}"
         raise UserError(f"--set {change}: {where} gives it; change the file, or a copy of it")
 
 
+def _tables(found: Any) -> list[Mapping[str, Any]]:
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
 def _toml_value(text: str) -> Any:
+    if "\n" in text:
+        return text  # no value of one line: what follows it would be other keys
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

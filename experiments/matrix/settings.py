@@ -23,6 +23,8 @@ MODELS: Mapping[str, int] = MappingProxyType({"small": 192, "r50": 550, "r101": 
 TRAINED = ("small",)
 STORAGES = ("FP32", "FP16", "INT8")
 LINK = "link"
+# No setting counts anything beyond this; what is computed from larger numbers has no meaning, or no end.
+MAX_NUMBER = 1_000_000_000
 
 
 def _is_memory(value: object) -> bool:
@@ -97,6 +99,8 @@ def value_problems(workload: Workload, key: str, value: Value, path: str) -> lis
     kind = KINDS[workload][key]
     if isinstance(value, float) and key not in RUNNERS_OWN and value != value:
         return [f"{path} = nan: must be {kind.allowed}"]
+    if isinstance(value, int) and abs(value) > MAX_NUMBER:
+        return [f"{path} = {str(value)[:20]}...: must be {kind.allowed}, {MAX_NUMBER:,} at most"]
     if not _later(key, value):
         kind.read(value, path, problems)
     return problems

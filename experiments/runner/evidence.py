@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster_app.contract.result import JobResult
+from experiments.analysis.occupancy import occupancy
 from experiments.eventlog import Application, TaskRow
 from experiments.types import ClusterSpec
 
-# Where the job's own clock and Spark's event log differ by more than this share, the record says so.
+# Where the job's own clocks and Spark's event log contradict each other by more than this share, the record says so.
 CLOCKS_AGREE = 0.05
 # The phase whose time the paper's Table 10 reports, by engine; the fused engine's one phase holds what its four do.
 STAGE_3 = {"bigdl": "predict", "fused": "segment"}
@@ -72,16 +73,35 @@ def per_image(spec: ClusterSpec, result: JobResult, log: Application, times: Tim
 
 
 def clock_differences(result: JobResult, log: Application) -> dict[str, dict[str, float]]:
-    """By phase: the job's time and the event log's, where they differ by more than a twentieth."""
+    """The job's seconds and the event log's, where by more than a twentieth they cannot both be right.
+
+    Of a phase: the log's tasks took longer than the job's clock ran. Of a host: its workers claim more seconds than its
+    tasks ran. The other way round nothing is wrong: `outside_tasks` says how long a phase had no task.
+    """
+    found = {}
+    for name, (job, seen) in _phase_clocks(result, log).items():
+        if seen > (1 + CLOCKS_AGREE) * job:
+            found[name] = {"job": round(job, 3), "log": round(seen, 3)}
+    for host in dict.fromkeys(worker.host for worker in result.workers):
+        claimed = sum(worker.seconds for worker in result.workers if worker.host == host)
+        ran = sum(task.run_s or 0.0 for task in log.tasks if task.host == host)
+        if claimed > (1 + CLOCKS_AGREE) * ran:
+            found[host] = {"job": round(claimed, 3), "log": round(ran, 3)}
+    return found
+
+
+def outside_tasks(result: JobResult, log: Application) -> dict[str, float]:
+    """By phase of the job that has tasks: its seconds in which none ran, the driver's own by the two clocks."""
+    return {name: round(max(0.0, job - seen), 3) for name, (job, seen) in _phase_clocks(result, log).items()}
+
+
+def _phase_clocks(result: JobResult, log: Application) -> dict[str, tuple[float, float]]:
+    """By phase that both know: the job's seconds, and the log's in which at least one of its tasks ran."""
     found = {}
     for name in _TIMED:
-        tasks = [task for task in log.tasks if task.phase == name]
-        job = result.seconds(name)
-        if not tasks or not job:
-            continue
-        seen = max(task.finish_s for task in tasks) - min(task.launch_s for task in tasks)
-        if abs(seen - job) > CLOCKS_AGREE * job:
-            found[name] = {"job": round(job, 3), "log": round(seen, 3)}
+        job, own = result.seconds(name), [task for task in log.tasks if task.phase == name]
+        if own and job:
+            found[name] = (job, occupancy(own, 1).covered)
     return found
 
 
@@ -133,6 +153,7 @@ def record(spec: ClusterSpec, result: JobResult, log: Application, times: Times)
         "phases": phases(spec, result, log, times),
         "per_image": per_image(spec, result, log, times),
         "clocks_differ": clock_differences(result, log),
+        "outside_tasks": outside_tasks(result, log),
         "hosts": hosts(result, log),
         "partition_images": partition_images(result, log),
         "failed_tasks": sum(task.failed for task in log.tasks),

@@ -116,8 +116,11 @@ def _place(path: Path, target: Path, side: int | None) -> None:
         except OSError:  # another file system
             shutil.copyfile(path, target)
         return
-    with Image.open(path) as opened:
-        image = opened.convert("RGB") if opened.mode in ("P", "CMYK") else opened.copy()
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB") if opened.mode in ("P", "CMYK") else opened.copy()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be scaled ({error}); take it out of the folder, or mend it") from None
     factor = side / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
     scaled = image.resize(size, Image.Resampling.LANCZOS)

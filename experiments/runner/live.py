@@ -40,6 +40,12 @@ class Job:
     hosts: Mapping[str, int]
 
     @property
+    def rates(self) -> tuple[tuple[str, int, float], ...]:
+        """(host, images, images/s) over the job so far."""
+        each = self.rate / self.done if self.done else 0.0
+        return tuple((host, images, images * each) for host, images in self.hosts.items())
+
+    @property
     def stragglers(self) -> tuple[str, ...]:
         fair = sum(self.hosts.values()) / len(self.hosts) if self.hosts else 0
         return tuple(host for host, images in self.hosts.items() if images < _STRAGGLES * fair)
@@ -73,7 +79,8 @@ class Lines:
 
     def begin(self, plan: Plan, trials: int) -> None:
         self.total, self._began = trials, self.clock()
-        self.estimate = plan.seconds.seconds * trials / max(1, plan.trials)
+        # The plan's time holds warm-ups too, in proportion to the trials.
+        self.estimate = plan.seconds.seconds * trials / max(1, plan.preset.repeats * len(plan.runnable))
         self.write(f"{plan.preset.name}: {trials} trials to make, about {_minutes(self.estimate)}")
 
     def phase(self, cell: str, trial: str, phase: str) -> None:
@@ -129,7 +136,7 @@ class Screen(Lines):
         drawn.add_row("cell", Text(self.cell))
         drawn.add_row("trial", Text(f"{self.trial}: {self.doing}" if self.trial else self.doing))
         if self.job:
-            by_host = ", ".join(f"{host} {images}" for host, images in self.job.hosts.items())
+            by_host = ", ".join(f"{host} {images} at {rate:.2f}/s" for host, images, rate in self.job.rates)
             done = (
                 f"{self.job.done} of {self.job.total}, {self.job.rate:.2f} images/s, {self.job.left} s left; {by_host}"
             )
@@ -142,11 +149,12 @@ class Screen(Lines):
 
 @contextmanager
 def watching() -> Iterator[Lines]:
-    """The live view where stderr is a terminal, else plain lines."""
-    if not sys.stderr.isatty():
+    """The live view where stderr is a terminal that can draw over itself, else plain lines."""
+    console = Console(stderr=True)
+    if not sys.stderr.isatty() or console.is_dumb_terminal:
         yield Lines(lambda text: print(text, file=sys.stderr, flush=True))
         return
-    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
+    with Live(console=console, refresh_per_second=4) as live:
         yield Screen(live)
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from traceback import format_exc
 from typing import Any
 
 from experiments.cluster.interrupts import uninterrupted
-from experiments.errors import ClusterbedError, HostError
+from experiments.errors import ClusterbedError, HostError, UserError
 from experiments.matrix.plan import Plan, PlannedCell
 from experiments.runner import identity, progress
 from experiments.runner.identity import Content
@@ -37,7 +40,9 @@ class Run:
     records: list[Mapping[str, Any]]
     clock: Callable[[], float]
     block: int = 0
-    known: Mapping[str, Known] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)  # by cell: its name as files have it
+    known: dict[str, Known] = field(default_factory=dict)
+    faults: dict[str, Sequence[str]] = field(default_factory=dict)  # by cell: why its trials cannot begin
     contents: Mapping[str, Content] = field(default_factory=dict)
     up: str | None = None  # the cluster that is up, by name
     visit: Facts = field(default_factory=dict)  # how it came up
@@ -78,7 +83,16 @@ def run(
 def _learn(state: Run) -> None:
     """What the cells' figures depend on now."""
     state.block = progress.next_block(state.records)
-    state.known = {one.cell.name: _known(state.lab, one) for one in state.plan.runnable}
+    state.words = file_words([one.cell.name for one in state.plan.cells])
+    for one in state.plan.runnable:
+        try:
+            state.known[one.cell.name] = _known(state.plan, state.lab, one)
+        except (HostError, UserError):
+            raise
+        except ClusterbedError as error:
+            state.watcher.say(f"{one.cell.name}: cannot be made ready: {error.messages[0]}")
+            state.faults[one.cell.name] = error.messages
+            state.known[one.cell.name] = Known({}, "")
     state.contents = _contents(state.folder) | {one.hash: one.content for one in state.known.values()}
 
 
@@ -99,8 +113,9 @@ def _contents(folder: Path) -> dict[str, Content]:
     return found
 
 
-def _known(lab: Laboratory, planned: PlannedCell) -> Known:
+def _known(plan: Plan, lab: Laboratory, planned: PlannedCell) -> Known:
     content = {**identity.of_plan(planned), **lab.content(planned)}
+    content |= {"fresh_cluster": True} if plan.preset.fresh_cluster else {}
     content = json.loads(json.dumps(content, default=dict))
     return Known(content, identity.digest(content))
 
@@ -150,14 +165,18 @@ def _warm_ups_due(state: Run, planned: PlannedCell) -> int:
 
 def _attempt(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
     """A trial, on its cluster; one whose cluster does not come up is a failed one."""
-    if state.plan.preset.fresh_cluster:
-        _down(state)
-    problem = _ensure_up(state, planned)
-    if problem is None:
-        _trial(state, planned, number, kind)
-    elif kind == progress.TRIAL:
+    fault = state.faults.get(planned.cell.name)
+    if fault is None:
+        if state.plan.preset.fresh_cluster:
+            _down(state)
+        problem = _ensure_up(state, planned)
+        if problem is None:
+            _trial(state, planned, number, kind)
+            return
+        fault = problem.messages
+    if kind == progress.TRIAL:
         head = _head(state, planned, number, kind, progress.FAILED)
-        _append(state, head, {"phase": "boot", "reasons": list(problem.messages)})
+        _append(state, head, {"phase": "boot", "reasons": list(fault)})
 
 
 def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
@@ -183,7 +202,8 @@ def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
 def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
     """One trial, from the look at the host to its record on disk."""
     name, lab = planned.cell.name, state.lab
-    trial = trial_name(name, number, kind, progress.attempt(state.records, name, number, kind))
+    words = state.words[name]
+    trial = trial_name(words, number, kind, progress.attempt(state.records, name, number, kind))
     state.watcher.phase(name, trial, "waiting for a quiet host")
     host = lab.steady()
     state.watcher.phase(name, trial, kind)
@@ -198,6 +218,8 @@ def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
         status, detail = progress.TIMED_OUT, {"reasons": list(error.messages)}
     except ClusterbedError as error:
         status, detail = progress.FAILED, {"reasons": list(error.messages)}
+    except Exception as error:  # of one trial: the others are still to be made, and its record says what it was
+        status, detail = progress.FAILED, {"reasons": [f"{type(error).__name__}: {error}"], "traceback": format_exc()}
     head = _head(state, planned, number, kind, status)
     times = {"trial": trial, "began": _date(begin), "seconds": round(state.clock() - begin, 3), "host": dict(host)}
     _append(state, head, {**times, "boot": dict(state.visit), **detail})
@@ -245,10 +267,20 @@ def _append(state: Run, head: dict[str, Any], detail: Facts) -> None:
     state.watcher.ended(record)
 
 
-def trial_name(cell: str, number: int, kind: str, attempt: int) -> str:
-    """A trial's name, which is also its folder's: round, cell, and which attempt if not the first."""
+def file_words(cells: Sequence[str]) -> Mapping[str, str]:
+    """By cell: its name as files have it, cut to 80 characters; with a digest where two would have the same."""
     # No equals sign: readers of Parquet take a folder named key=value for a column.
-    words = re.sub(r"[^A-Za-z0-9.+-]+", "_", cell.replace("=", "-")).strip("_.")[:80]
+    plain = {cell: re.sub(r"[^A-Za-z0-9.+-]+", "_", cell.replace("=", "-")).strip("_.")[:80] for cell in cells}
+    count = Counter(plain.values())
+    digests = {cell: hashlib.sha256(cell.encode()).hexdigest()[:8] for cell in cells}
+    return {
+        cell: words if words and count[words] == 1 else f"{words[:71]}-{digests[cell]}".lstrip("-")
+        for cell, words in plain.items()
+    }
+
+
+def trial_name(words: str, number: int, kind: str, attempt: int) -> str:
+    """A trial's name, which is also its folder's: round, the cell's words, and which attempt if not the first."""
     return "-".join([f"{number:03d}", words, *(["warm-up"] if kind == progress.WARM_UP else []), *_again(attempt)])
 
 

@@ -20,17 +20,16 @@ from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.paths import RESULTS, STATE
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import Plan, as_json, make_plan
-from experiments.matrix.preset import PRESETS, load_preset
+from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, load_preset
 from experiments.matrix.types import Preset
 from experiments.runner import environment, live, loop
 from experiments.runner.laboratory import Clusters
-from experiments.runner.progress import MEASURED, TRIAL
+from experiments.runner.progress import MEASURED, SKIPPED, TRIAL
 from experiments.runner.seam import Laboratory
 from experiments.runner.video import Videos
 from experiments.store.records import RECORDS, load, replace
 
 PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
-_FIRST_LINE = "# preset: "
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -47,6 +46,9 @@ def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resu
     """
     preset = load_preset(name_or_path, changes)
     folder = folder_of(preset, identity, resume=resume)
+    if resume and not changes and (before := changes_of(folder / PRESET)):
+        say_line(f"going on with {', '.join(f'--set {change}' for change in before)}, as the run was begun")
+        changes, preset = before, load_preset(name_or_path, before)
     return folder, run_in(folder, preset, changes, resume=resume)
 
 
@@ -57,21 +59,25 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     """
     plan = make_plan(preset, environment.host(), environment.known_calibration())
     _require_cells(plan)
-    _prepare(folder, preset, changes, resume)
-    if preset.workload == "job":
-        plan = make_plan(preset, environment.host(), environment.calibrate())
-        _require_cells(plan)
-    before, spent = len(load(folder / RECORDS).records), _spent(folder)
-    if not before:
-        replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
-    begin = time.monotonic()
-    with alone(), live.watching() as watcher:
-        records = loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
-    # A run of which nothing was left stays as it is: what it was planned to take, and took.
-    if len(records) > before or not (folder / SUMMARY).exists():
-        replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
-        summary = summarise(plan, records, spent + time.monotonic() - begin)
-        replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    with alone():
+        _prepare(folder, preset, changes, resume)
+        if preset.workload == "job":
+            plan = make_plan(preset, environment.host(), environment.calibrate())
+            _require_cells(plan)
+        before, spent = len(load(folder / RECORDS).records), _spent(folder)
+        if not before:
+            replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+        begin = time.monotonic()
+        try:
+            with live.watching() as watcher:
+                loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
+        finally:  # an interrupted session's time counts too
+            records = load(folder / RECORDS).records
+            # A run of which nothing was left stays as it is: what it was planned to take, and took.
+            if len(records) > before or not (folder / SUMMARY).exists():
+                replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+                summary = summarise(plan, records, spent + time.monotonic() - begin)
+                replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return plan
 
 
@@ -124,7 +130,13 @@ def _newest(preset: Preset) -> str:
 def _preset_in(path: Path) -> str:
     """The preset of a run, from the first line of its copy."""
     first = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.removeprefix(_FIRST_LINE)
+    return first.removeprefix(FIRST_LINE)
+
+
+def changes_of(path: Path) -> tuple[str, ...]:
+    """The changes, "key=value", with which a run was begun, from its copy of the preset."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return tuple(line.removeprefix(CHANGED) for line in lines if line.startswith(CHANGED))
 
 
 def _require_cells(plan: Plan) -> None:
@@ -136,23 +148,27 @@ def _require_cells(plan: Plan) -> None:
 def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> None:
     """The preset goes into the run as it is run. A resumed run may have changed cells, but no other preset's."""
     source = Path(preset.source) if Path(preset.source).exists() else PRESETS / f"{preset.name}.toml"
-    header = "".join(f"# run with --set {change}\n" for change in changes)
-    text = f"{_FIRST_LINE}{preset.name}\n{header}{source.read_text(encoding='utf-8')}"
+    header = "".join(f"{CHANGED}{change}\n" for change in changes)
+    text = f"{FIRST_LINE}{preset.name}\n{header}{source.read_text(encoding='utf-8')}"
     if resume:
         if _preset_in(folder / PRESET) != preset.name:
             raise UserError(f"--resume: {folder.name} is a run of the preset {_preset_in(folder / PRESET)!r}")
-        before = (folder / PRESET).read_text(encoding="utf-8").splitlines()
-        given = {line for line in before if line.startswith("# run with --set ")}
-        if given != {line for line in header.splitlines() if line}:
-            said = ", ".join(sorted(line.removeprefix("# run with ") for line in given)) or "no --set"
+        before = changes_of(folder / PRESET)
+        if set(before) != set(changes):
+            said = ", ".join(f"--set {change}" for change in sorted(before)) or "no --set"
             say_line(f"the run was begun with {said}: cells that differ from then are made again")
     folder.mkdir(parents=True, exist_ok=True)
     replace(folder / PRESET, text)
 
 
 def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
-    """What a run came to, by cell and state; planned time, and actual time of all its sessions."""
-    trials = [one for one in records if one["kind"] == TRIAL]
+    """What a run came to, by cell and state; planned time, and actual time of all its sessions.
+
+    Trials of what a cell was before it changed are counted by themselves, as `older`: they stand for nothing any more.
+    """
+    all_ = [one for one in records if one["kind"] == TRIAL]
+    last = {one["cell"]: one["hash"] for one in all_ if one["status"] != SKIPPED}
+    trials = [one for one in all_ if one["status"] == SKIPPED or one["hash"] == last[one["cell"]]]
     by_cell: dict[str, Counter[str]] = {}
     for one in trials:
         by_cell.setdefault(one["cell"], Counter())[one["status"]] += 1
@@ -162,6 +178,7 @@ def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) 
         "title": plan.preset.title,
         "states": dict(Counter(one["status"] for one in trials)),
         "cells": {cell: dict(counts) for cell, counts in by_cell.items()},
+        "older": len(all_) - len(trials),
         "blocks": len({one["block"] for one in trials}),
         "noise_floor": noise_floor(plan, trials) if plan.preset.same_cells else None,
         "planned_seconds": plan.seconds.seconds,
@@ -175,7 +192,13 @@ def noise_floor(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, A
     The ratio of the second cell over the first, paired by rounds within blocks, with its interval, and as `floor` how
     far that reaches from 1. Empty where there are too few rounds that are measured on both sides.
     """
-    first, second = (one.cell.name for one in plan.runnable[:2])
+    alike: dict[str, list[str]] = {}
+    for cell in plan.runnable:
+        alike.setdefault(repr(sorted(cell.cell.settings.items())), []).append(cell.cell.name)
+    pair = next((names[:2] for names in alike.values() if len(names) > 1), None)
+    if pair is None:
+        return {}
+    first, second = pair
     trials = read_trials(records).counted
     found = {}
     for key in ("stage_3", "wall", "tasks"):

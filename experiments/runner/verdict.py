@@ -12,6 +12,7 @@ from experiments.types import ClusterSpec
 
 # The share of the images with known objects in which a trained model may find nothing.
 MOST_EMPTY = 0.5
+OK = "ok"
 # A container's quota as the engine reports it, against the one asked for.
 QUOTA_TOLERANCE = 2e-3
 # What a task says that died with its executor, or of memory, whoever ended it: the kernel, YARN, the JVM, Python.
@@ -59,9 +60,12 @@ def _rows(ran: Ran) -> list[str]:
     missing = sorted(set(ran.files) - set(counted))
     doubled = sorted(image for image, number in counted.items() if number > 1)
     strange = sorted(set(counted) - set(ran.files))
-    failed = sorted(row.image for row in ran.rows if row.status == "failed")
-    named = (("missing", missing), ("doubled", doubled), ("of no input file", strange), ("failed", failed))
-    return [f"{len(images)} rows {what}, the first of {images[0]!r}" for what, images in named if images]
+    named = {"missing": missing, "doubled": doubled, "of no input file": strange}
+    # The runner prepares every image itself: one that is refused was computed wrongly, or made the others look faster.
+    for row in ran.rows:
+        if row.status != OK:
+            named.setdefault(row.status, []).append(row.image)
+    return [f"{len(images)} rows {what}, the first of {min(images)!r}" for what, images in named.items() if images]
 
 
 def _empty(ran: Ran) -> list[str]:

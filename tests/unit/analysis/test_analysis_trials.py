@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from analysis_material import record
 
-from experiments.analysis.trials import observations, pooled, read_trials, varied
+from experiments.analysis.trials import CUT, OLD, observations, pooled, read_trials, varied
 from experiments.errors import UserError
 
 
@@ -61,6 +61,32 @@ def test_runs_are_pooled_with_blocks_of_their_own() -> None:
     ]
     assert found.blocks == {1: ("one", 1), 2: ("two", 1), 3: ("two", 2)}
     assert found.left_out == {"failed": ("one/002-a",), "of an older content": ("one/001-a",)}
+
+
+def test_what_was_measured_before_a_cell_changed_stands_for_nothing_also_where_all_new_trials_failed() -> None:
+    found = read_trials(
+        [
+            record("a", 1, hash="old"),
+            record("a", 1, hash="new", status="failed", trial="001-a-again-1"),
+            record("a", 2, hash="", status="skipped"),
+        ]
+    )
+    assert found.counted == ()
+    assert found.left_out[OLD] == ("001-a",)
+
+
+def test_a_round_that_was_cut_and_made_again_counts_once() -> None:
+    cut = [record("a", 1), record("b", 1), record("a", 2)]
+    assert len(read_trials(cut).counted) == 3, "as long as it was not made again, it is what there is"
+    again = [record("a", 2, block=2, trial="002-a-again-1"), record("b", 2, block=2)]
+    found = read_trials([*cut, *again])
+    assert [(one.cell, one.round, one.block) for one in found.counted] == [
+        ("a", 1, 1),
+        ("b", 1, 1),
+        ("a", 2, 2),
+        ("b", 2, 2),
+    ]
+    assert found.left_out[CUT] == ("002-a",)
 
 
 def test_what_varies() -> None:

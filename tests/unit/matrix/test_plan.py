@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from experiments.errors import UserError
 from experiments.fit import check_fit
 from experiments.matrix import clusters
 from experiments.matrix.costs import REFERENCE_ISA, Calibration
@@ -101,7 +102,6 @@ SKIPPED = {
     "scale.core = 0.9 needs more cores": ({"settings": {"topology": "standalone"}, "scale": {"core": 0.9}}, {}),
     "at least 0.05 is needed": ({"settings": {"topology": "databricks", "workers": 6, "cores": 8}}, {}),
     'link = "26mbit": shaping a link is not built yet': ({"settings": {"link": "26mbit"}}, {}),
-    "there is no such topology": ({"settings": {"topology": "standalon"}}, {}),
     "may take": ({"settings": {"topology": "standalone", "model": "r50"}}, {}),
     "allowed: 1 to 1": ({"settings": {"topology": "standalone", "threads_per_task": 2}}, {}),
 }
@@ -229,3 +229,24 @@ def test_ten_thousand_cells_in_two_seconds() -> None:
     plan = planned(content)
     assert len(plan.cells) == 10_000
     assert time.process_time() - begin < 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"topology": "standalon"}, "cell 'odd'.*there is no such topology"),
+        ({"topology": "local", "workers": 3}, "cell 'odd'"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused_with_its_cell(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=rf"made\.toml: {said}"):
+        planned({"cells": [{"name": "good"}, {"name": "odd", "set": settings}]})
+
+
+def test_a_cell_that_is_skipped_lowers_no_scale() -> None:
+    one = {"name": "one", "set": {"topology": "databricks", "workers": 1, "engine": "fused"}}
+    alone = planned({"cells": [one]})
+    six = {"name": "six", "set": {"topology": "databricks", "workers": 6, "engine": "fused", "threads_per_task": 2}}
+    both = planned({"cells": [one, six]})
+    assert [bool(cell.skipped) for cell in both.cells] == [False, True]
+    assert both.scales == alone.scales

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.matrix.expansion import expand
-from experiments.matrix.preset import load_preset, shipped_presets
+from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, load_preset, parse_preset, shipped_presets
 from experiments.matrix.types import Preset
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "presets"
@@ -127,7 +127,17 @@ def test_an_unknown_name_lists_the_shipped_ones() -> None:
 
 
 PAPER = ["table-1", "table-2", "tables-3-4", "table-5", "table-6", "table-7", "table-8", "table-10", "reader"]
-OURS = ["smoke", "aa", "quota-cpuset", "engines", "bigdl-settings", "precisions", "partitions", "cores-threads"]
+OURS = [
+    "smoke",
+    "aa",
+    "scaling",
+    "quota-cpuset",
+    "engines",
+    "bigdl-settings",
+    "precisions",
+    "partitions",
+    "cores-threads",
+]
 
 
 @pytest.mark.parametrize("name", [*PAPER, *OURS, "table-10-full"])
@@ -167,7 +177,10 @@ REFUSED = {
     "repaets=3": "no such setting",
     "scale.cores=1": "did you mean 'core'",
     "a.b.c=1": "no such key",
-    "cells.exp-2=1": "no such key",
+    "cells.exp-2=1": "cells holds tables, which --set cannot change",
+    "zips=3": "zips holds tables",
+    "settings.workers=3": "the axis workers gives it",
+    "repeats=3\nseed=9": "from 1 to 1000",
     "workers=3": "the axis workers gives it.*--set axes.workers=",
     "weights=FP16": "a table of zips gives it",
     "read_partitions=9": "the cell 'exp-2' gives it",
@@ -184,3 +197,33 @@ def test_a_set_that_means_nothing_is_refused(change: str) -> None:
 def test_set_reaches_a_preset_by_name() -> None:
     preset: Preset = load_preset("smoke", ["repeats=7"])
     assert preset.repeats == 7
+
+
+@pytest.mark.parametrize(
+    "text", ["axes = 3", "zips = 3", 'zips = ["a"]', "cells = 3", '[[cells]]\nname = "a"\nset = 3']
+)
+def test_a_set_on_a_file_of_another_shape_says_what_is_wrong_with_the_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(f'schema = 1\ntitle = "t"\n{text}\n')
+    with pytest.raises(UserError, match=r"odd\.toml: "):
+        load_preset(str(path), ["images=4"])
+
+
+def test_a_number_without_end_is_refused() -> None:
+    with pytest.raises(UserError, match="1,000,000,000 at most"):
+        load_preset("smoke", [f"image_size={'9' * 200}"])
+
+
+def test_a_runs_copy_is_the_preset_as_it_was_run(tmp_path: Path) -> None:
+    path = tmp_path / "preset.toml"
+    shipped = (PRESETS / "smoke.toml").read_text()
+    path.write_text(f"{FIRST_LINE}smoke\n{CHANGED}repeats=1\n{CHANGED}axes.images=[4]\n{shipped}")
+    found = load_preset(str(path))
+    assert (found.name, found.repeats, found.axes[0].values) == ("smoke", 1, ((4,),))
+    assert load_preset(str(path), ["repeats=3"]).repeats == 3
+
+
+def test_same_cells_need_two_that_are() -> None:
+    content = {"schema": 1, "title": "t", "same_cells": True, "axes": {"workers": [1, 2]}}
+    with pytest.raises(UserError, match="no two cells have the same settings"):
+        expand(parse_preset(content, "made", "made.toml"))

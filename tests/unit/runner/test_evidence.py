@@ -9,12 +9,13 @@ import pytest
 from runner_fakes import plan_of
 from test_verdict import result
 
-from cluster_app.contract.result import parse_result
+from cluster_app.contract.result import WorkerShare, parse_result
 from experiments.eventlog import Application, ExecutorRow, TaskRow
 from experiments.runner.evidence import (
     Times,
     clock_differences,
     hosts,
+    outside_tasks,
     partition_images,
     per_image,
     phases,
@@ -93,11 +94,21 @@ def test_seconds_per_image_are_counted_in_three_ways() -> None:
     assert found["worker_seconds"] == pytest.approx(2 * 5.0 / 8)
 
 
-def test_clocks_that_differ_are_reported() -> None:
+def test_clocks_that_contradict_each_other_are_reported() -> None:
     assert clock_differences(fused(5.0), LOG) == {}
-    assert clock_differences(fused(5.2), LOG) == {}
+    assert clock_differences(fused(4.8), LOG) == {}
     assert clock_differences(fused(4.0), LOG) == {"segment": {"job": 4.0, "log": 5.0}}
-    assert clock_differences(fused(6.0), LOG) == {"segment": {"job": 6.0, "log": 5.0}}
+    # More seconds than its tasks took are the driver's own.
+    assert clock_differences(fused(6.0), LOG) == {}
+    assert outside_tasks(fused(6.0), LOG) == {"segment": 1.0}
+
+
+def test_a_worker_cannot_have_worked_longer_than_its_tasks_ran() -> None:
+    # worker-1's tasks ran for 5 s.
+    for seconds, found in ((5.2, {}), (6.0, {"worker-1": {"job": 6.0, "log": 5.0}})):
+        told = fused(5.0)
+        worker = WorkerShare("worker-1", 1, 4, 1, seconds, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 200.0)
+        assert clock_differences(replace(told, workers=(worker,)), LOG) == found
 
 
 def test_hosts_hold_images_tasks_and_bytes() -> None:

@@ -180,11 +180,31 @@ def test_a_host_that_cannot_go_on_ends_the_run_and_keeps_its_records(tmp_path: P
     assert records[: len(before)] == before
 
 
-def test_what_nobody_foresaw_is_raised_after_tear_down(tmp_path: Path) -> None:
-    lab = Laboratory(fail={("run", "workers=1"): ZeroDivisionError()})
+@pytest.mark.parametrize("where", [("up", "workers=1"), ("steady", ""), ("content", "workers=1")])
+def test_what_nobody_foresaw_is_raised_after_tear_down(tmp_path: Path, where: tuple[str, str]) -> None:
+    lab = Laboratory(fail={where: ZeroDivisionError()})
     with pytest.raises(ZeroDivisionError):
         run(plan_of(), tmp_path, lab, Watcher())
     assert lab.up_now == set()
+
+
+def test_what_nobody_foresaw_in_a_trial_is_its_record_and_ends_no_other(tmp_path: Path) -> None:
+    records = run(plan_of(), tmp_path, Laboratory(fail={("run", "workers=1"): ZeroDivisionError("by 0")}), Watcher())
+    assert states(records) == {"workers=1": {"failed"}, "workers=2": {"measured"}, "workers=3": {"measured"}}
+    failed = next(one for one in records if one["status"] == "failed")
+    assert failed["reasons"] == ["ZeroDivisionError: by 0"]
+    assert "Traceback" in failed["traceback"]
+
+
+def test_a_cell_that_cannot_be_made_ready_fails_alone(tmp_path: Path) -> None:
+    lab = Laboratory(fail={("content", "workers=2"): RunFailed("the model was not built")})
+    records = run(plan_of(), tmp_path, lab, Watcher())
+    assert states(records) == {"workers=1": {"measured"}, "workers=2": {"failed"}, "workers=3": {"measured"}}
+    assert {tuple(one["reasons"]) for one in records if one["status"] == "failed"} == {("the model was not built",)}
+    assert ("up", "workers=2") not in lab.calls
+    # Ready another day, its rounds are made again.
+    records = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    assert states(records)["workers=2"] == {"failed", "measured"}
 
 
 def test_invalid_trials_say_why(tmp_path: Path) -> None:

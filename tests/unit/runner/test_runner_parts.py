@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from experiments.matrix.costs import Calibration
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.runner import inputs, live, runs, steady
 from experiments.runner.identity import changes, digest, of_plan
-from experiments.runner.loop import trial_name
+from experiments.runner.loop import file_words, trial_name
 
 # Identity
 
@@ -45,8 +46,12 @@ def test_changes_name_what_differs_by_its_path() -> None:
 
 
 def test_trial_names_are_names_of_folders() -> None:
-    assert trial_name("workers=6 engine=fused", 2, "trial", 1) == "002-workers-6_engine-fused"
-    assert trial_name("a/../b", 1, "warm-up", 3) == "001-a_.._b-warm-up-again-2"
+    cells = ["workers=6 engine=fused", "a/../b", "exp 2", "exp_2", "é", f"{'a' * 90}1", f"{'a' * 90}2"]
+    words = file_words(cells)
+    assert trial_name(words[cells[0]], 2, "trial", 1) == "002-workers-6_engine-fused"
+    assert trial_name(words[cells[1]], 1, "warm-up", 3) == "001-a_.._b-warm-up-again-2"
+    assert len(set(words.values())) == len(cells)
+    assert all(re.fullmatch(r"[A-Za-z0-9._+-]{1,80}", one) for one in words.values())
 
 
 # Live
@@ -59,6 +64,9 @@ def test_progress_lines_of_a_job_are_read() -> None:
     assert job.hosts == {"worker-1": 10, "worker-2": 2}
     assert job.stragglers == ("worker-2",)
     assert live.read_progress("staging x") is None
+    assert [round(rate, 3) for _, _, rate in job.rates] == [
+        round(1.1 * images / 12, 3) for images in job.hosts.values()
+    ]
     bare = live.read_progress("job: progress 1 of 2 images, 0.50 images/s, 2 s left")
     assert bare is not None
     assert bare.stragglers == ()
@@ -270,12 +278,13 @@ def test_a_host_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_summary_counts_states_by_cell() -> None:
     trials = [("a", "measured"), ("a", "failed"), ("b", "measured")]
-    records = [{"kind": "trial", "cell": cell, "status": status, "block": 1} for cell, status in trials]
+    records = [{"kind": "trial", "cell": cell, "status": status, "block": 1, "hash": "h"} for cell, status in trials]
+    records.insert(0, {**records[0], "hash": "of before it changed"})
     records.append({"kind": "warm-up", "cell": "a", "status": "measured", "block": 1})
     found = runs.summarise(plan_of(), records, 12.0)
     assert found["states"] == {"measured": 2, "failed": 1}
     assert found["cells"]["a"] == {"measured": 1, "failed": 1}
-    assert found["session_seconds"] == 12.0
+    assert (found["session_seconds"], found["older"]) == (12.0, 1)
 
 
 def test_two_equal_cells_give_the_noise_floor() -> None:

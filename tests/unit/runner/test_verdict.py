@@ -77,6 +77,8 @@ def rows(*statuses: tuple[str, str, int]) -> list[Row]:
 BAD: dict[str, dict[str, Any]] = {
     "1 rows missing, the first of '3.jpg'": {"rows": rows()[:-1]},
     "1 rows doubled, the first of 'scenes/0.png'": {"rows": [*rows(), rows()[0]]},
+    "1 rows corrupt, the first of '0.jpg'": {"rows": rows(("0.jpg", "corrupt", 0))},
+    "1 rows unsupported, the first of '0.jpg'": {"rows": rows(("0.jpg", "unsupported", 0))},
     "1 rows of no input file, the first of 'x.jpg'": {"rows": [*rows(), Row("x.jpg", "ok", 0)]},
     "1 rows failed, the first of '0.jpg'": {"rows": rows(("0.jpg", "failed", 0))},
     "nothing found in 3 of 4 images that hold objects": {
@@ -118,7 +120,6 @@ GOOD: dict[str, dict[str, Any]] = {
     "half of the scenes empty": {"rows": rows(*((name, "ok", 0) for name in FILES[:2]))},
     "photographs empty": {"rows": rows(*((name, "ok", 0) for name in FILES[4:]))},
     "an untrained model finds nothing": {"holding": (), "rows": [Row(name, "ok", 0) for name in FILES]},
-    "a corrupt file is no failure of ours": {"rows": rows(("0.jpg", "corrupt", 0))},
     "fewer tasks than slots leave a worker idle": {
         "files": FILES[:2],
         "holding": (),
