@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from experiments.analysis.statistics import ENOUGH
 from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides
@@ -33,8 +34,10 @@ class BoundsRule(Shape):
 
 
 def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
-    """Holds if every trial of every side is within, reversed if no trial of one side is, else undecided."""
-    kept, said, trials, seen_trials = list[float](), list[str](), list[str](), list[Trial]()
+    """Holds if every trial of every side is within, reversed if no trial of one side is, else undecided; undecided
+    also where a side has fewer trials than a verdict needs.
+    """
+    kept, said, trials, seen_trials, least = list[float](), list[str](), list[str](), list[Trial](), ENOUGH
     for one in rule.bounds:
         values = [(seen.trial, seen.value) for seen in sides.values_of(one.side, evidence)]
         if one.per:
@@ -42,6 +45,7 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
             values = [(trial, value / below[trial]) for trial, value in values if below.get(trial)]
         if not values:
             return Verdict(NOT_MEASURED, f"No trial of {one.side} has the figure.")
+        least = min(least, len(values))
         inside = [_inside(value, one.at_least, one.at_most) for _, value in values]
         kept.append(sum(inside) / len(inside))
         trials += [trial for trial, _ in values]
@@ -52,6 +56,9 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
             f"({_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials)"
         )
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
+    if least < ENOUGH:
+        direction = UNDECIDED
+        said.append(f"{least} trials; {ENOUGH} are needed")
     names = tuple(dict.fromkeys(trials))
     found = [one for one in seen_trials if one.name in names]
     return Verdict(direction, f"{'; '.join(said)}.", trials=names, conditions=sides.where(found, evidence))

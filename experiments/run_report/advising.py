@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.advice import (
@@ -18,7 +18,8 @@ from experiments.analysis.advice import (
 )
 from experiments.analysis.scaling import AMDAHL, USL, Fit, NoFit, Point, fit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor
-from experiments.analysis.trials import observations, varied
+from experiments.analysis.trials import Trial, observations, varied
+from experiments.claims.sides import STAGE_3
 from experiments.report.text import joined, number_text
 from experiments.run_report.cells import Comparison, alike
 from experiments.run_report.scaling import WALL, Scaled
@@ -26,6 +27,8 @@ from experiments.run_report.scaling import WALL, Scaled
 # The images of the paper's data set, COCO val2017.
 COCO_IMAGES = 5000
 # What is given and not chosen: between cells that differ in it there is no choice.
+# Cells that differ in these have stages that hold different things.
+_OF_THE_STAGE = ("engine", "engine_setting", "timing")
 _GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
 
 
@@ -94,11 +97,13 @@ def _jobs(one: Scaled, block: int) -> list[Job]:
     return found
 
 
-def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
+def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: NoiseFloor | None = None) -> Best | None:
     """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
 
-    There is nothing where all cells have the same settings, as those of an A/A have. Only cells that have in common
-    what is given: of those that most of the cells have, so images, their sides and the model among it.
+    Start-up weighs less with more images: where the stage alone tells the cells apart otherwise, that is said too. The
+    floors are of the two times. There is nothing where all cells have the same settings, as those of an A/A have. Only
+    cells that have in common what is given: of those that most of the cells have, so images, their sides and the model
+    among it.
     """
     firsts = {cell: trials[0].settings for cell, trials in comparison.cells.items()}
     given = {cell: tuple(repr(settings.get(key)) for key in _GIVEN) for cell, settings in firsts.items()}
@@ -112,9 +117,20 @@ def best_cell(comparison: Comparison, floor: NoiseFloor | None) -> Best | None:
     said, gain = f"{comparison.name}: {_choice(found)}", 1.0
     if isinstance(found, Choice):
         said = f"{comparison.name}, {number_text(images)} images: {_choice(found)}"
+        said += _by_stage(cells, found, stage_floor) if not set(_OF_THE_STAGE) & set(different) else ""
         said += _ACCURACY if {"weights", "precision"} & set(different) else ""
         gain = max((one.value for one in found.slower.values()), default=gain)
     return Best(comparison, said, gain, tuple(one.name for trials in cells.values() for one in trials))
+
+
+def _by_stage(cells: Mapping[str, Sequence[Trial]], whole: Choice, floor: NoiseFloor | None) -> str:
+    """What the stage alone says of the choice, where that is something else."""
+    stage = best_of({cell: observations(trials, STAGE_3) for cell, trials in cells.items()}, floor)
+    if isinstance(stage, NoEstimate) or (
+        stage.best in (whole.best, *whole.as_good) and set(stage.slower) <= set(whole.slower)
+    ):
+        return ""
+    return f" By the stage alone, which decides with many images: {_choice(stage, 'the fastest')}"
 
 
 def by_gain(bests: Iterable[Best]) -> list[Best]:
@@ -122,7 +138,7 @@ def by_gain(bests: Iterable[Best]) -> list[Best]:
     return sorted(bests, key=lambda one: -one.gain)
 
 
-def _choice(found: Choice | NoEstimate) -> str:
+def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission to end") -> str:
     if isinstance(found, NoEstimate):
         return f"no choice: {found.reason}."
     ends = [f"{joined(found.as_good)} no slower beyond noise"] if found.as_good else []
@@ -133,7 +149,7 @@ def _choice(found: Choice | NoEstimate) -> str:
     if len(found.slower) > _NAMED:
         ends.append(f"{len(found.slower) - _NAMED} others are slower still")
     ends += [f"not sure: {text}" for text in found.unsure[:_NAMED]]
-    return "; ".join([f"{found.best} is the fastest from submission to end", *ends]) + "."
+    return "; ".join([f"{found.best} is {what}", *ends]) + "."
 
 
 _NAMED = 4

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.advice import Wish, none_for
+from experiments.analysis.statistics import Ratio
 from experiments.analysis.trials import varied
 from experiments.run_report import advising, causes, scaling
 from experiments.run_report.scaling import Scaled
@@ -53,7 +54,24 @@ def _scales(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:
     core, floor = study.comparison.core, study.setting.floor
     where = f"Measured on {study.setting.host}" + (f", a paper core at {core:g} of a host core" if core else "")
     where += f": {study.run.name}, {one.family.name}."
-    return [*scaling.said(one, floor), scaling.law_text(one), scaling.paid_text(one, floor), where], one.trials
+    others = list(_other_engines(studies, one))
+    said = [*scaling.said(one, floor), scaling.law_text(one), scaling.paid_text(one, floor), where]
+    trials = dict.fromkeys((*one.trials, *(name for _, other in others for name in other.trials)))
+    return [*said, *(scaling.said(other, of.setting.floor)[0] for of, other in others)], tuple(trials)
+
+
+def _other_engines(studies: Sequence[Study], best: Scaled) -> Iterator[tuple[Study, Scaled]]:
+    """Of each engine but that of the family that answers: its own best family."""
+    engines = dict.fromkeys(one.engine for study in studies for one in study.setting.scaled)
+    for engine in engines:
+        able = [
+            (study, one)
+            for study in studies
+            for one in study.setting.scaled
+            if one.engine == engine != best.engine and isinstance(one.gain, Ratio)
+        ]
+        if able:
+            yield max(able, key=lambda pair: scaling.weight(pair[1]))
 
 
 def _stops(studies: Sequence[Study]) -> tuple[list[str], tuple[str, ...]]:

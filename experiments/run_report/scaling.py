@@ -49,6 +49,12 @@ class Scaled:
         return max(self.family.cells)
 
     @property
+    def engine(self) -> str:
+        """As the preset names it; "" where it does not."""
+        settings = self.family.trials[0].settings
+        return str(settings.get("engine_setting") or settings.get("engine") or "")
+
+    @property
     def trials(self) -> tuple[str, ...]:
         return tuple(one.name for one in self.family.trials)
 
@@ -103,8 +109,9 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
     if one.gain.few:
         short = f"Too few trials to say ({gain.n} pairs of {statistics.ENOUGH})"
     whole = "" if isinstance(one.whole, NoEstimate) else f", the whole job {_number(one.whole.estimate)} times"
+    with_ = f" with the engine {one.engine}" if one.engine else ""
     return [
-        f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{whole}.",
+        f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{with_}{whole}.",
         f"That is an efficiency of {percent_text(efficiency.value)} ({percent_text(efficiency.low)} to "
         f"{percent_text(efficiency.high)}; 95 % intervals, {gain.n} paired trials).",
     ]

@@ -74,7 +74,7 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
     advised = advising.advise(best, tuple(wishes)) if best else ()
     uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
     balances = balance.balances(comparison, raw.tasks) if uneven else ()
-    best_cell = advising.best_cell(comparison, sides.noise_floor(scaling.WALL, evidence))
+    best_cell = advising.best_cell(comparison, sides.noise_floor(scaling.WALL, evidence), floor)
     return Study(run, setting, balances, scaling.weak(comparison), best_cell, advised)
 
 

@@ -27,6 +27,7 @@ Say = Callable[[str], None]
 # Parts of cluster_app that the benchmark is made of.
 _PROGRAMS = ("backends", "evaluate", "tasks")
 # The parts of a frame's time, as the benchmark names them.
+_HALF = {"bf16", "f16"}
 PARTS = ("decode", "preprocess", "inference", "postprocess")
 
 
@@ -87,7 +88,7 @@ class Videos:
         (out / "times.jsonl").replace(kept)
         return Outcome(
             {"container_seconds": round(seconds, 2), "per_frame": per_frame(lines)},
-            invalid(lines, frames),
+            invalid(lines, frames, int(str(settings["threads_per_task"]))),
         )
 
     def down(self) -> Mapping[str, Any]:
@@ -120,9 +121,19 @@ def round_of(trial: str, rounds: int) -> int:
     return (int(trial[:3]) - 1) % rounds + 1
 
 
-def invalid(lines: Sequence[Mapping[str, Any]], frames: int) -> tuple[str, ...]:
-    """Why a round may not be used: a backend that was loaded with fewer frames than asked for, or none loaded."""
-    loaded = {side: 0 for line in lines if line["kind"] == "header" for side in line["sides"]}
-    counted = loaded | {side: int(one["frames"]) for side, one in per_frame(lines).items()}
-    short = [f"{side}: {number} of {frames} frames" for side, number in counted.items() if number != frames]
-    return tuple(short if counted else ["no backend was timed"])
+def invalid(lines: Sequence[Mapping[str, Any]], frames: int, threads: int) -> tuple[str, ...]:
+    """Why a round may not be used: a backend that was loaded with fewer frames than asked for, or none loaded; other
+    threads than asked for, or arithmetic of half the width, as each backend says itself.
+    """
+    sides = {side: about for line in lines if line["kind"] == "header" for side, about in line["sides"].items()}
+    counted = dict.fromkeys(sides, 0) | {side: int(one["frames"]) for side, one in per_frame(lines).items()}
+    if not counted:
+        return ("no backend was timed",)
+    reasons = [f"{side}: {number} of {frames} frames" for side, number in counted.items() if number != frames]
+    for side, about in sides.items():
+        if about.get("threads") != threads:
+            reasons.append(f"{side}: {about.get('threads')} threads, asked for were {threads}")
+        # A backend that is there for such arithmetic has it in its name.
+        if half := sorted((_HALF - {side.rpartition("-")[2]}) & set(about.get("arithmetic", ()))):
+            reasons.append(f"{side}: computed in {', '.join(half)}")
+    return tuple(reasons)

@@ -25,6 +25,7 @@ from experiments.claims.types import (
     REFUTED,
     REVERSED,
     SUPPORTED,
+    UNDECIDED,
     Claim,
     Evidence,
     Fact,
@@ -299,9 +300,13 @@ def test_trials_of_the_synchrony_experiment() -> None:
         ("barrier-failed", 1, 9.0),
     ]
     assert side(preset="synchrony", cell="static").preset == sources.SYNCHRONY
-    entries = {entry.claim.id: entry.verdict for entry in ledger.ledger(Evidence(Trials(found, {})))}
-    assert entries["D5"].direction == HOLDS
-    assert "run_again" in entries["D5"].said
+    once = ledger.judge(CLAIMS["D5"], Evidence(Trials(found, {})))
+    assert once.direction == UNDECIDED
+    assert "1 trials; 5 are needed" in once.said
+    five, _ = sources.from_synchrony({**line, "repeat": repeat} for repeat in range(5) for line in lines)
+    verdict = ledger.judge(CLAIMS["D5"], Evidence(Trials(five, {})))
+    assert verdict.direction == HOLDS
+    assert "run_again" in verdict.said
 
 
 def synchrony(**seconds: float) -> Evidence:

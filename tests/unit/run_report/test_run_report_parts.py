@@ -13,10 +13,12 @@ from experiments.analysis.trials import Trial
 from experiments.claims.types import Fact
 from experiments.errors import UserError
 from experiments.figures.drawn import Drawn
-from experiments.run_report import advising, cells, deviations, scaling
+from experiments.run_report import advising, answer, cells, deviations, scaling
 from experiments.run_report.cells import Comparison
 from experiments.run_report.drawings import Setting, Shown, drawings
 from experiments.run_report.made import seconds_per_image
+from experiments.run_report.reading import RunFolder
+from experiments.run_report.study import Study
 
 NOISE = (1.0, 1.01, 0.99, 1.005, 0.995)
 
@@ -108,6 +110,19 @@ def test_amdahls_fraction_is_found() -> None:
     assert "Amdahl: serial 1" in scaling.law_text(one)
     # 0.1 + 0.9 / 6 on each of 6 workers, for 1 on one.
     assert scaling.paid_text(one, None).startswith("An image costs more: 1.5 (")
+
+
+def test_each_engine_has_its_sentence_and_the_one_with_most_workers_answers_first() -> None:
+    comparison = compared(
+        *[trials(f"fused-{n}", seconds_per_image(n, 0.1), n, engine="fused") for n in (1, 2, 3, 6)],
+        *[trials(f"bigdl-{n}", 2 * seconds_per_image(n, 0.5), n, engine="bigdl") for n in (1, 6)],
+    )
+    setting = Setting(comparison, "made", "2 made cores", scaling.scaled(comparison), (), None, {})
+    run = RunFolder("made", Path(), "made", "made", "", 5, (), {}, {}, ())
+    (told, *_) = answer.answers([Study(run, setting, (), (), None, ())])
+    assert "times as fast as 1 with the engine fused" in told.said[0]
+    assert re.search(r"1\.71 .* with the engine bigdl", told.said[-1])
+    assert {"1-1-fused-6", "1-1-bigdl-6"} <= set(told.trials)
 
 
 @pytest.mark.parametrize("serial", [0.0, -0.02])
@@ -293,6 +308,17 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
     assert "fast is the fastest from submission to end; slow takes 1.25 times as long" in found.said
     assert "few" not in found.said
     assert found.gain == pytest.approx(1.25, abs=0.01)
+
+
+def test_where_the_stage_alone_tells_cells_apart_otherwise_that_is_said() -> None:
+    # A second of start-up an image hides a tenth of the stage.
+    found = advising.best_cell(compared(trials("1", 0.10, 2, cores=1), trials("2", 0.11, 2, cores=2)), None)
+    assert found is not None
+    assert "1 is the fastest from submission to end; 2 no slower beyond noise" in found.said
+    assert "By the stage alone, which decides with many images: 1 is the fastest; 2 takes 1.1 times" in found.said
+    found = advising.best_cell(compared(trials("1", 0.1, 2, engine="a"), trials("2", 0.11, 2, engine="b")), None)
+    assert found is not None
+    assert "By the stage alone" not in found.said
 
 
 def test_between_cells_of_the_same_settings_there_is_nothing_to_choose() -> None:

@@ -21,15 +21,24 @@ def frame(side: str, seconds: float) -> dict[str, Any]:
 
 
 def test_a_round_of_videos_gives_seconds_per_frame_by_backend() -> None:
-    header = {"kind": "header", "sides": {"torch": {}, "onnx": {}}}
+    sides = {side: {"threads": 1, "arithmetic": ["f32"]} for side in ("torch", "onnx")}
+    header = {"kind": "header", "sides": sides}
     lines = [header, frame("torch", 0.5), frame("torch", 0.7), frame("onnx", 0.1), frame("onnx", 0.1)]
     found = video.per_frame(lines)
     assert found["torch"]["inference"] == pytest.approx(0.6)
     assert found["onnx"]["total"] == pytest.approx(0.4)
-    assert video.invalid(lines, 2) == ()
-    assert video.invalid(lines, 3) == ("torch: 2 of 3 frames", "onnx: 2 of 3 frames")
-    assert video.invalid(lines[:3], 2) == ("onnx: 0 of 2 frames",)
-    assert video.invalid([], 3) == ("no backend was timed",)
+    assert video.invalid(lines, 2, 1) == ()
+    assert video.invalid(lines, 3, 1) == ("torch: 2 of 3 frames", "onnx: 2 of 3 frames")
+    assert video.invalid(lines[:3], 2, 1) == ("onnx: 0 of 2 frames",)
+    assert video.invalid([], 3, 1) == ("no backend was timed",)
+    assert video.invalid(lines, 2, 2) == (
+        "torch: 1 threads, asked for were 2",
+        "onnx: 1 threads, asked for were 2",
+    )
+    sides["onnx"] = {"threads": 1, "arithmetic": ["bf16", "f32"]}
+    sides["onnx-bf16"] = {"threads": 1, "arithmetic": ["bf16"]}
+    lines += [frame("onnx-bf16", 0.1)] * 2
+    assert video.invalid(lines, 2, 1) == ("onnx: computed in bf16",)
 
 
 def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
