@@ -12,8 +12,7 @@ import typer
 
 from experiments.bench import ablation, runner, store, table
 from experiments.bench.engines import ABLATION
-from experiments.bench.groups import GROUPS, chosen
-from experiments.bench.provenance import provenance, stale
+from experiments.bench.groups import chosen, measured_with, outdated
 from experiments.bench.types import Bench, Figure, Group, Provenance
 from experiments.cli import output
 from experiments.cli.app import guarded
@@ -35,7 +34,7 @@ def bench(
 ) -> None:
     """Measure the figures of a group. What is complete is kept: an interrupted run goes on where it was."""
     groups = chosen(group)
-    now = {one.name: provenance(code=one.code) for one in GROUPS.values()}
+    now = measured_with()
     if quick:
         failures = _try_out(groups, now)
     else:
@@ -73,13 +72,9 @@ def _try_out(groups: Sequence[Group], now: Mapping[str, Provenance]) -> list[str
 
 
 def _print(groups: Sequence[Group], figures: Mapping[str, Figure], now: Mapping[str, Provenance]) -> None:
-    outdated = {
-        name
-        for name, figure in figures.items()
-        if figure.group not in GROUPS or stale(figure, now[figure.group], code=GROUPS[figure.group].code)
-    }
+    old = outdated(figures, now)
     for group in groups:
-        drawn = table.rows(group.name, figures, outdated)
+        drawn = table.rows(group.name, figures, old)
         output.table(table.COLUMNS, drawn)
         print(table.summary(group.name, drawn))
 

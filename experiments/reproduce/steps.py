@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from experiments.bench.groups import measured_with, outdated
+from experiments.bench.store import BENCH, read_latest
 from experiments.claims.sources import SYNCHRONY
 from experiments.cli.output import progress
 from experiments.cluster.interrupts import uninterrupted
@@ -169,7 +171,8 @@ def _synchrony(folder: Path) -> None:
 
 
 def _report(folder: Path, report: Report) -> None:
-    facts = collect_facts(model.folder / "manifest.json" for model in _models())
+    stale = outdated(read_latest(BENCH), measured_with())
+    facts = collect_facts((model.folder / "manifest.json" for model in _models()), stale=stale)
     accuracy = folder / EVALUATION / ACCURACY
     if accuracy.exists():
         content: dict[str, Any] = json.loads(accuracy.read_text(encoding="utf-8"))

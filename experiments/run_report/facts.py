@@ -33,12 +33,15 @@ def evidence_of(runs: Runs, folder: Path, bench: Path = BENCH) -> Evidence:
     return Evidence(trials, facts, {**runs.hosts, **hosts})
 
 
-def collect(manifests: Iterable[Path], bench: Path = BENCH) -> dict[str, Fact]:
-    """The facts as they are now: of `make bench`, and of built models' manifest.json, later ones first."""
+def collect(manifests: Iterable[Path], bench: Path = BENCH, stale: Iterable[str] = ()) -> dict[str, Fact]:
+    """The facts as they are now: of `make bench`, and of built models' manifest.json, later ones first.
+
+    stale: figures of other code than there is now, which say so from then on.
+    """
     found = dict[str, Fact]()
     for path in manifests:
         found = from_manifest(_content(path)) | found
-    return from_bench(read_latest(bench)) | found
+    return from_bench(read_latest(bench), stale) | found
 
 
 def write_facts(facts: Mapping[str, Fact], folder: Path) -> Path:

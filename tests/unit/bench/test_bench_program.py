@@ -8,6 +8,7 @@ import pytest
 from bench_fakes import NOW, counting, figure
 
 from experiments.bench import __main__ as program
+from experiments.bench import groups as registry
 from experiments.bench.groups import LATER
 from experiments.bench.types import Bench, Group, Record, Step
 from experiments.cli.app import guarded
@@ -42,7 +43,7 @@ def test_show_prints_the_stored_figures_and_says_which_are_stale(
     older = figure("model_convert_seconds", 90.0, commit="0" * 40, code="older")
     stored = {one.name: one for one in (figure(value=0.6), older)}
     monkeypatch.setattr(program.store, "read_latest", lambda: stored)
-    monkeypatch.setattr(program, "provenance", lambda **_: NOW)
+    monkeypatch.setattr(registry, "provenance", lambda **_: NOW)
     assert bench("model", "--show") == 0
     out = capsys.readouterr().out
     assert "stale (0000000000), was met" in out
@@ -57,7 +58,7 @@ def test_what_failed_is_said_after_the_figures_of_the_rest(
 
     group = Group("model", (counting("a", []), Step("b", 10, failing, lambda _: [])))
     monkeypatch.setattr(program, "chosen", lambda _: [group])
-    monkeypatch.setattr(program, "provenance", lambda **_: NOW)
+    monkeypatch.setattr(registry, "provenance", lambda **_: NOW)
     assert bench("model", "--quick") == 1
     said = capsys.readouterr()
     assert any(line.split()[:3] == ["a", "3", "s"] for line in said.out.splitlines())
