@@ -43,11 +43,14 @@ Floor = Callable[[str], NoiseFloor | None]
 
 @dataclass(frozen=True)
 class Seen:
-    """A counted trial, what its cell's figures depend on, and the host of its block."""
+    """A counted trial, what its cell's figures depend on, and the host of its block with its calibration: seconds of a
+    small network's image on one core, by instruction set.
+    """
 
     trial: Trial
     content: Content
     host: Mapping[str, Any]
+    calibration: Mapping[str, float]
 
     @property
     def cell(self) -> str:
@@ -75,7 +78,8 @@ class Difference:
 class Comparison:
     """refused: by cell, the fields that make it incomparable; alone: by run, cells that the other has not.
 
-    code: what of the code differs, over all cells; left_out: trials on hosts that the other run was not made on.
+    code: what of the code differs, over all cells; left_out: trials on hosts that the other run was not made on;
+    speeds: of one core in both runs, where they differ as no hour explains: so much of all differences is the host's.
     """
 
     names: tuple[str, str]
@@ -84,6 +88,7 @@ class Comparison:
     alone: Mapping[str, tuple[str, ...]]
     code: tuple[str, ...]
     left_out: int
+    speeds: tuple[str, ...] = ()
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -97,16 +102,16 @@ class Comparison:
 def seen(runs: Runs) -> tuple[Seen, ...]:
     """The counted trials of stored runs. Raises UserError where what they depend on was not kept."""
     contents = {run.name: _contents(run) for run in runs.folders}
-    hosts = {run.name: _hosts(run) for run in runs.folders}
+    blocks = {run.name: _blocks(run) for run in runs.folders}
     found = []
     for trial in runs.trials.counted:
         run, _ = runs.folder_of(trial.name)
         content = contents[run.name].get(str(trial.evidence.get("hash")))
-        host = hosts[run.name].get(int(trial.evidence["block"]))
-        if content is None or host is None:
+        block = blocks[run.name].get(int(trial.evidence["block"]))
+        if content is None or block is None:
             what = CONTENTS if content is None else "environment.json"
             raise UserError(f"{run.path / what}: does not say what {trial.name} was measured on; restore the file")
-        found.append(Seen(trial, content, host))
+        found.append(Seen(trial, content, block["host"], block.get("calibration") or {}))
     return tuple(found)
 
 
@@ -138,7 +143,20 @@ def compare(names: tuple[str, str], before: Sequence[Seen], after: Sequence[Seen
         },
         tuple(dict.fromkeys(line for cell in compared for line in _changed(cells[cell], others[cell], code=True))),
         len(before) + len(after) - len(first) - len(second),
+        _speeds(first, second),
     )
+
+
+def _speeds(before: Sequence[Seen], after: Sequence[Seen]) -> tuple[str, ...]:
+    """By instruction set: the calibrations of both sides, medians over their trials, where more than APART."""
+    said = []
+    for isa in dict.fromkeys(isa for one in before for isa in one.calibration):
+        sides = [[one.calibration[isa] for one in side if isa in one.calibration] for side in (before, after)]
+        if all(sides):
+            one, other = (float(np.median(side)) for side in sides)
+            if max(one, other) > (1 + APART) * min(one, other):
+                said.append(f"{isa}: {one:.4f} s an image on one core, then {other:.4f}")
+    return tuple(said)
 
 
 def as_json(found: Comparison) -> dict[str, Any]:
@@ -150,6 +168,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "refused": {cell: list(fields) for cell, fields in found.refused.items()},
         "alone": {run: list(cells) for run, cells in found.alone.items()},
         "left_out": found.left_out,
+        "speeds": list(found.speeds),
         "differences": [
             {
                 "cell": one.cell,
@@ -178,8 +197,8 @@ def _contents(run: RunFolder) -> Mapping[str, Content]:
     return content
 
 
-def _hosts(run: RunFolder) -> Mapping[int, Mapping[str, Any]]:
-    return {int(block["block"]): block["host"] for block in run.environment.get("blocks", ()) if "host" in block}
+def _blocks(run: RunFolder) -> Mapping[int, Mapping[str, Any]]:
+    return {int(block["block"]): block for block in run.environment.get("blocks", ()) if "host" in block}
 
 
 def _host(one: Seen) -> str:

@@ -67,6 +67,8 @@ def _notes(found: Comparison) -> None:
             progress(f"only in {name}: {', '.join(cells)}")
     if found.left_out:
         progress(f"{count_text(found.left_out, 'trial')} on hosts that the other run was not made on: not used")
+    for text in found.speeds:
+        progress(f"the hosts differ in speed, whatever the code: {text}")
     least = min(one.floor for one in found.differences)
     progress(f"made at different hours: no difference is one under {percent_text(least)}, or the A/A noise if larger")
 

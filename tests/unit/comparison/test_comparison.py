@@ -61,6 +61,18 @@ def test_what_another_hour_may_do_is_no_difference(tmp_path: Path) -> None:
     assert (found.beyond, found.floor) == (0, 0.1)
 
 
+def test_hosts_of_one_kind_and_another_speed_are_told(tmp_path: Path) -> None:
+    runs = []
+    for name, seconds in (("a", 0.02), ("b", 0.0205), ("c", 0.04)):
+        run = stored(tmp_path / name, {"c": rounds(40.0)})
+        content = json.loads((run / "environment.json").read_text())
+        content["blocks"][0]["calibration"] = {"AVX": seconds}
+        (run / "environment.json").write_text(json.dumps(content))
+        runs.append(run)
+    assert of(runs[0], runs[1]).speeds == ()
+    assert of(runs[0], runs[2]).speeds == ("AVX: 0.0200 s an image on one core, then 0.0400",)
+
+
 def test_what_a_time_is_of_is_no_code_and_sparks_settings_are(tmp_path: Path) -> None:
     first = {"engine_setting": {"job": {"timing": "paper"}}, "spark": {"spark.x": "15s"}}
     second = {"engine_setting": {"job": {"timing": "paper"}}, "spark": {"spark.x": "16s"}}
