@@ -63,7 +63,7 @@ def describe() -> dict[str, Any]:
             "python": platform.python_version(),
         },
         "engine": engine.info()["ServerVersion"],
-        "images": {image.name: _image_id(images.tag(image.name)) for image in images.IMAGES},
+        "images": {image.name: _image_id(images.tag(image.name)) for image in (*images.IMAGES, *images.OPTIONAL)},
         "locks": {str(path.relative_to(ROOT)): _digest(path) for path in _locks()},
         "commit": code.commit,
         "code": code.code,
