@@ -17,6 +17,8 @@ from experiments.shapes import Shape, Text
 # The preset and the two names of the cell that gives the noise floor.
 AA, AA_CELLS = "aa", ("a", "b")
 STAGE_3 = "per_image.stage_3"
+# Settings that every verdict on trials names: it holds for these.
+_TOLD = ("engine", "engine_setting", "model", "images")
 
 
 class Side(Shape):
@@ -117,6 +119,9 @@ def _where(what: str, blocks: Iterable[int], trials: Sequence[Trial], evidence: 
     places = sorted(blocks)
     hosts = sorted({evidence.hosts.get(block, "a host that was not described") for block in places})
     said = [f"{what} in {len(places)} host block{'s' if len(places) > 1 else ''} ({'; '.join(hosts)})"]
+    for key in _TOLD:
+        values = dict.fromkeys(str(one.settings[key]) for one in trials if one.settings.get(key) is not None)
+        said += [f"{key} {' and '.join(values)}"] if values else []
     shares = sorted({one.core for one in trials if one.core is not None})
     if shares:
         said.append(f"a paper core is {' or '.join(f'{share:g}' for share in shares)} of a host core")
