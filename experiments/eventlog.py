@@ -197,9 +197,7 @@ def _events(lines: Iterable[tuple[str, str, bool]]) -> Iterator[Event]:
 def _lines(part: Path) -> Iterator[tuple[str, str, bool]]:
     """(where, text, whether it may be cut off) for each line that is not blank."""
     try:
-        # Only a line feed ends an event: a task's message may hold what else Python takes for the end of a line.
-        with part.open(encoding="utf-8", newline="\n") as file:
-            lines = file.readlines()
+        lines = part.read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
         raise UserError(f"{part}: cannot be read ({error.strerror}); give a Spark event log") from error
     except UnicodeDecodeError as error:
