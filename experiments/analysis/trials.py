@@ -107,9 +107,11 @@ def _cut_rounds(records: Sequence[Record]) -> set[tuple[str, int, int]]:
     """(comparison, round, block) of rounds that lack a cell which the same round has in a later block."""
     cells: dict[tuple[str, int, int], set[str]] = {}
     for one in records:
+        number, block = one.get("round"), one.get("block")
+        if not isinstance(number, int) or not isinstance(block, int):
+            continue  # refused with its place when the trial is read
         if one.get("kind") == TRIAL and one.get("status") != SKIPPED:
-            place = (str(one.get("comparison")), one.get("round", 0), one.get("block", 0))
-            cells.setdefault(place, set()).add(str(one.get("cell")))
+            cells.setdefault((str(one.get("comparison")), number, block), set()).add(str(one.get("cell")))
     return {
         (comparison, number, block)
         for (comparison, number, block), own in cells.items()

@@ -184,8 +184,8 @@ def made(**seconds: float) -> Decomposition:
 def test_sentences_are_made_from_the_numbers() -> None:
     first, second = made(compute=0.6, throttled=0.3, driver=0.08, reading=0.02), made(compute=0.6, driver=0.16)
     assert decomposition.sentence("2 cores", first) == (
-        "2 cores: 1.00 s of wall time per image: compute 0.600 s (60 %), throttled 0.300 s (30 %), "
-        "driver 0.080 s (8 %); all else 2 %."
+        "2 cores: 1.00 s per image from submission to the end, on average: compute 0.600 s (60 %), "
+        "throttled 0.300 s (30 %), driver 0.080 s (8 %); all else 2 %."
     )
     assert decomposition.difference("2 cores", first, "4 cores", second) == (
         "4 cores takes 24 % less than 2 cores, 0.760 s against 1.00 s per image; what changed: throttled -0.300 s, "
