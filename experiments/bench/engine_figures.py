@@ -17,7 +17,7 @@ from scipy.stats import bootstrap
 from experiments.bench import statistics
 from experiments.bench.engine_times import Timed, timed
 from experiments.bench.statistics import CONFIDENCE, RESAMPLES, SEED
-from experiments.bench.types import Measured, Record
+from experiments.bench.types import Lost, Measured, Record
 from experiments.errors import RunFailed
 
 DEFAULTS, TUNED, FUSED, FUSED_INT8 = "bigdl-defaults", "bigdl-tuned", "fused", "fused-int8"
@@ -65,7 +65,10 @@ def each(one: Timed) -> float:
 # The engines against each other and against the ceiling
 
 
-def engines(records: Sequence[Record]) -> Sequence[Measured]:
+_OVERHEAD = "engine_overhead_bigdl_over_fused"
+
+
+def engines(records: Sequence[Record]) -> Sequence[Measured | Lost]:
     """The first table: ratios between the engines, and to bare inference; then seconds per image of each side."""
     found = sides(records)
     said = header(records)
@@ -76,7 +79,7 @@ def engines(records: Sequence[Record]) -> Sequence[Measured]:
         ("engine_fraction_of_ceiling", BARE, FUSED, "bare inference over the engine, FP32"),
         ("engine_fraction_of_ceiling_int8", BARE_INT8, FUSED_INT8, "bare inference over the engine, INT8"),
     ]
-    figures = [
+    figures: list[Measured | Lost] = [
         _ratio(name, found, above, below, f"{what}; {said}{_ways(records, above)}")
         for name, above, below, what in ratios
     ]
@@ -91,7 +94,7 @@ def _ratio(name: str, found: Sides, above: str, below: str, note: str) -> Measur
     return Measured(name, one.value, "ratio", one.n, one.low, one.high, f"{shown}; {note}")
 
 
-def _overhead(found: Sides, said: str) -> Measured:
+def _overhead(found: Sides, said: str) -> Measured | Lost:
     """Seconds per image beyond bare inference: bigdl's over the fused engine's, of medians over rounds.
 
     Where a resampled median of the fused engine's is not over zero, the interval has no upper end.
@@ -105,9 +108,7 @@ def _overhead(found: Sides, said: str) -> Measured:
     value = ratio(bigdl, fused, bare)
     shown = f"{np.median(bigdl - bare):.3f} over {np.median(fused - bare):.4f} s/image beyond the ceiling"
     if not np.isfinite(value):
-        raise RunFailed(
-            f"engine_overhead_bigdl_over_fused: {shown}: the engine's is not over zero, so there is no ratio"
-        )
+        return Lost(_OVERHEAD, f"{shown}: the engine's is not over zero, so there is no ratio")
     # Infinite resamples have no standard error, which is not asked for.
     with np.errstate(invalid="ignore"):
         interval = bootstrap(
@@ -122,7 +123,7 @@ def _overhead(found: Sides, said: str) -> Measured:
         ).confidence_interval
     low, high = (float(end) if np.isfinite(end) else None for end in (interval.low, interval.high))
     note = f"{shown}; {said}" + ("" if high is not None else "; in resampled rounds the engine's is zero: no upper end")
-    return Measured("engine_overhead_bigdl_over_fused", value, "ratio", len(bare), low, high, note)
+    return Measured(_OVERHEAD, value, "ratio", len(bare), low, high, note)
 
 
 def _seconds(found: Sides, said: str) -> list[Measured]:

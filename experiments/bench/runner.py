@@ -9,7 +9,7 @@ from pathlib import Path
 
 from experiments.bench import store
 from experiments.bench.gate import Load, wait_for_quiet
-from experiments.bench.types import CALIBRATION, Bench, Figure, Group, Measured, Provenance, Record, Step
+from experiments.bench.types import CALIBRATION, Bench, Figure, Group, Lost, Measured, Provenance, Record, Step
 from experiments.errors import ClusterbedError, RunFailed
 
 BUSY = "the host was not quiet"
@@ -58,14 +58,16 @@ def run(
         place = f"{group.name} {number}/{len(group.steps)} {step.name}"
         try:
             head, *records = _records(step, session, bench, place, gate)
-            done.append(_Done(step, head, step.figures(records)))
+            found = step.figures(records)
+            done.append(_Done(step, head, [one for one in found if isinstance(one, Measured)]))
             figures = _figures(group, session, done)
             store.merge(figures, folder)
+            why = [f"{place}: {one.name}: {one.why}" for one in found if isinstance(one, Lost)]
         except ClusterbedError as error:
             why = [f"{place}: failed: {message}" for message in error.messages]
-            for line in why:
-                bench.say(line)
-            failures += why
+        for line in why:
+            bench.say(line)
+        failures += why
     return Outcome(figures, failures)
 
 

@@ -36,6 +36,14 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """A figure that the records do not give, and why: the others of its step stand."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Figure:
     """An entry of latest.json under its name. records: path of the raw data; code: digest of what was measured."""
 
@@ -105,7 +113,7 @@ class Step:
     name: str
     estimate: float
     measure: Callable[[Bench], Sequence[Record]]
-    figures: Callable[[Sequence[Record]], Sequence[Measured]]
+    figures: Callable[[Sequence[Record]], Sequence[Measured | Lost]]
     timed: bool = True
 
 

@@ -10,7 +10,7 @@ import pytest
 from bench_fakes import NOISY, NOW, bench, counting, gate
 
 from experiments.bench import runner, store
-from experiments.bench.types import Bench, Figure, Group, Record, Step
+from experiments.bench.types import Bench, Figure, Group, Lost, Measured, Record, Step
 from experiments.errors import RunFailed, UserError
 
 
@@ -78,6 +78,15 @@ def test_a_step_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
     assert outcome.failures == ["model 1/2 a: failed: the container ended with status 1"]
     assert [one.name for one in outcome.figures] == ["b"]
     assert list(store.read_latest(tmp_path)) == ["b"]
+
+
+def test_a_figure_that_is_lost_does_not_cost_the_others_of_its_step(tmp_path: Path) -> None:
+    def figures(_: Sequence[Record]) -> Sequence[Measured | Lost]:
+        return [Measured("kept", 1.0, "s", 1), Lost("lost", "there is no ratio")]
+
+    outcome = run_all(Group("model", (Step("a", 10, lambda _: [{"seconds": 1.0}], figures),)), tmp_path)
+    assert outcome.failures == ["model 1/1 a: lost: there is no ratio"]
+    assert list(store.read_latest(tmp_path)) == ["kept"]
 
 
 def test_a_step_without_records_is_no_measurement(tmp_path: Path) -> None:
