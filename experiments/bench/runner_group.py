@@ -181,12 +181,12 @@ RUNNER = Group(
     "runner",
     (
         Step("calibration", 45, calibration, model_figures.calibration),
-        Step("smoke", 660, _smoke, figures.smoke),
-        Step("overhead", 620, _overhead, figures.overhead),
         Step("plan", 20, _plan, figures.plan),
         Step("store", 60, _store, figures.store),
         Step("report", 60, _report, figures.report),
         Step("report-10k", 150, _report_10k, figures.report_10k),
+        Step("smoke", 660, _smoke, figures.smoke),
+        Step("overhead", 620, _overhead, figures.overhead),
     ),
     code=_CODE,
 )
