@@ -8,7 +8,7 @@ too narrow (75 % for three), which `few` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,12 +58,12 @@ class Summary:
 class Ratio:
     """One cell over another: the medians of paired ratios, pooled over blocks.
 
-    blocks: each block's own, None for one with a single pair; trials: those it rests on; alone: those without a
-    partner, or the only pair of the only such block.
+    blocks: those with pairs in it; trials: those it rests on; alone: those without a partner, or the only pair of the
+    only block that has no more.
     """
 
     estimate: Estimate
-    blocks: Mapping[int, Estimate | None]
+    blocks: tuple[int, ...]
     trials: tuple[str, ...]
     alone: tuple[str, ...]
 
@@ -130,7 +130,7 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
     alone = [side[place].trial for side in (one, other) for place in sorted(side) if place not in used]
     return Ratio(
         estimate=interval(samples, _pooled),
-        blocks={place[0]: interval([enough[place[0]]], _pooled) if place[0] in enough else None for place in used},
+        blocks=tuple(dict.fromkeys(block for block, _ in used)),
         trials=tuple(dict.fromkeys(side[place].trial for place in used for side in (one, other))),
         alone=tuple(alone),
     )

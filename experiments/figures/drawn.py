@@ -42,8 +42,7 @@ class Drawn:
     rows: tuple[tuple[Cell, ...], ...]
 
     def __post_init__(self) -> None:
-        self.figure.draw_without_rendering()
-        style.keep_layout(self.figure)
+        style.settle_layout(self.figure)
 
 
 def caption(

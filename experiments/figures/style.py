@@ -102,7 +102,13 @@ def panels(rows: int = 1, columns: int = 1, height: float = HEIGHT, **options: A
     return figure, list(figure.subplots(rows, columns, squeeze=False, **options).flat)
 
 
-def keep_layout(figure: Figure) -> None:
-    """Its panels stay where they are: with no layout engine at all, saving does not draw it once more beforehand."""
+def settle_layout(figure: Figure) -> None:
+    """Places its panels, once: then there is no layout engine any more, and saving does not place them anew.
+
+    Nothing is drawn for it: the engine measures labels by itself.
+    """
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     with matplotlib.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
         figure.set_layout_engine(None)

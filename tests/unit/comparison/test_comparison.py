@@ -23,7 +23,7 @@ def no_floor(_: str) -> None:
 
 def noisy(share: float) -> Floor:
     one = Estimate(1.0, 1 / (1 + share), 1 + share, 5)
-    return lambda _: NoiseFloor(share, Ratio(one, {}, (), ()))
+    return lambda _: NoiseFloor(share, Ratio(one, (), (), ()))
 
 
 def of(first: Path, second: Path, floor: Floor = no_floor) -> Comparison:
