@@ -124,12 +124,8 @@ def sentence(name: str, found: Decomposition) -> str:
     rest = 1 - sum(found.share(part) for part in named)
     ends = [f"all else {percent_text(rest)}"] if rest >= 0.005 else []
     ends += [f"not measured: {', '.join(found.unmeasured)}"] if found.unmeasured else []
-    return (
-        "; ".join(
-            [f"{name}: {seconds_text(found.total)} per image from submission to the end, on average: {listed}", *ends]
-        )
-        + "."
-    )
+    said = f"{name}: {seconds_text(found.total)} per image from submission to the end, on average: {listed}"
+    return "; ".join([said, *ends]) + "."
 
 
 def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:

@@ -100,7 +100,7 @@ def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
     name, run_with = Path(name_or_path).stem, tuple[str, ...]()
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
-        name, run_with = _as_run(path)
+        name, run_with = as_run(path)
     elif name_or_path in shipped_presets():
         path = PRESETS / f"{name_or_path}.toml"
     else:
@@ -111,7 +111,7 @@ def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
     return parse_preset(changed(read_toml(path), (*run_with, *changes)), name=name, where=str(path))
 
 
-def _as_run(path: Path) -> tuple[str, tuple[str, ...]]:
+def as_run(path: Path) -> tuple[str, tuple[str, ...]]:
     """(name, changes) of a run's copy of its preset, which has them in comments; any other file has its own name."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -15,11 +15,12 @@ from experiments.analysis.trials import Trial, Trials, pooled, read_trials
 from experiments.claims.sources import hosts_of
 from experiments.errors import UserError
 from experiments.host.paths import RESULTS
+from experiments.matrix.preset import CHANGED
 from experiments.store.records import RECORDS, Record, load
 
 SCHEMA = 1
 PRESET, PLAN, ENVIRONMENT = "preset.toml", "plan.json", "environment.json"
-_CHANGED_REPEATS = "# run with --set repeats="
+_CHANGED_REPEATS = f"{CHANGED}repeats="
 _DEFAULT_REPEATS = 5
 
 

@@ -20,7 +20,7 @@ from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.paths import RESULTS, STATE
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import Plan, as_json, make_plan
-from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, load_preset
+from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, as_run, load_preset
 from experiments.matrix.types import Preset
 from experiments.runner import environment, live, loop
 from experiments.runner.laboratory import Clusters
@@ -46,7 +46,7 @@ def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resu
     """
     preset = load_preset(name_or_path, changes)
     folder = folder_of(preset, identity, resume=resume)
-    if resume and not changes and (before := changes_of(folder / PRESET)):
+    if resume and not changes and (before := as_run(folder / PRESET)[1]):
         say_line(f"going on with {', '.join(f'--set {change}' for change in before)}, as the run was begun")
         changes, preset = before, load_preset(name_or_path, before)
     return folder, run_in(folder, preset, changes, resume=resume)
@@ -121,22 +121,10 @@ def folder_of(preset: Preset, identity: str | None, *, resume: bool) -> Path:
 
 
 def _newest(preset: Preset) -> str:
-    runs = [path for path in RESULTS.glob(f"*/{PRESET}") if _preset_in(path) == preset.name]
+    runs = [path for path in RESULTS.glob(f"*/{PRESET}") if as_run(path)[0] == preset.name]
     if not runs:
         raise UserError(f"--resume: there is no run of the preset {preset.name!r}; leave --resume out to begin one")
     return max(runs, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent.name
-
-
-def _preset_in(path: Path) -> str:
-    """The preset of a run, from the first line of its copy."""
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    return first.removeprefix(FIRST_LINE)
-
-
-def changes_of(path: Path) -> tuple[str, ...]:
-    """The changes, "key=value", with which a run was begun, from its copy of the preset."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return tuple(line.removeprefix(CHANGED) for line in lines if line.startswith(CHANGED))
 
 
 def _require_cells(plan: Plan) -> None:
@@ -151,9 +139,9 @@ def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool)
     header = "".join(f"{CHANGED}{change}\n" for change in changes)
     text = f"{FIRST_LINE}{preset.name}\n{header}{source.read_text(encoding='utf-8')}"
     if resume:
-        if _preset_in(folder / PRESET) != preset.name:
-            raise UserError(f"--resume: {folder.name} is a run of the preset {_preset_in(folder / PRESET)!r}")
-        before = changes_of(folder / PRESET)
+        name, before = as_run(folder / PRESET)
+        if name != preset.name:
+            raise UserError(f"--resume: {folder.name} is a run of the preset {name!r}")
         if set(before) != set(changes):
             said = ", ".join(f"--set {change}" for change in sorted(before)) or "no --set"
             say_line(f"the run was begun with {said}: cells that differ from then are made again")

@@ -26,8 +26,9 @@ Say = Callable[[str], None]
 
 # Parts of cluster_app that the benchmark is made of.
 _PROGRAMS = ("backends", "evaluate", "tasks")
-# The parts of a frame's time, as the benchmark names them.
+# Arithmetic of half the width.
 _HALF = {"bf16", "f16"}
+# The parts of a frame's time, as the benchmark names them.
 PARTS = ("decode", "preprocess", "inference", "postprocess")
 
 

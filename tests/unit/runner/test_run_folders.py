@@ -12,6 +12,7 @@ from runner_fakes import HOST, Laboratory
 
 from experiments.errors import RunFailed
 from experiments.matrix.costs import Calibration
+from experiments.matrix.preset import as_run
 from experiments.runner import runs
 from experiments.store.records import load
 
@@ -45,7 +46,7 @@ def test_a_resumed_run_keeps_the_changes_that_it_was_begun_with(
     folder, plan = runs.run("smoke", "mine", (), resume=True)
     assert "--set repeats=3, --set axes.images=[4, 8]" in capsys.readouterr().err
     assert (plan.preset.repeats, [one.cell.name for one in plan.cells]) == (3, ["images=4", "images=8"])
-    assert runs.changes_of(folder / "preset.toml") == changes
+    assert as_run(folder / "preset.toml") == ("smoke", changes)
     assert {one["cell"] for one in load(folder / "records.jsonl").records} == {"images=4", "images=8"}
     assert folder == tmp_path / "mine"
 
