@@ -197,7 +197,9 @@ def _events(lines: Iterable[tuple[str, str, bool]]) -> Iterator[Event]:
 def _lines(part: Path) -> Iterator[tuple[str, str, bool]]:
     """(where, text, whether it may be cut off) for each line that is not blank."""
     try:
-        lines = part.read_text(encoding="utf-8").splitlines(keepends=True)
+        # Only \n ends a line: splitlines would also break at the line separators that JSON allows inside a string.
+        with part.open(encoding="utf-8", newline="\n") as stream:
+            lines = list(stream)
     except OSError as error:
         raise UserError(f"{part}: cannot be read ({error.strerror}); give a Spark event log") from error
     except UnicodeDecodeError as error:

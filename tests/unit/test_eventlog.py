@@ -119,3 +119,10 @@ def test_malformed_log(name: str, message: str):
 def test_folder_without_parts():
     with pytest.raises(UserError, match="without parts of a rolling event log"):
         read_event_log(LOGS / "malformed")
+
+
+def test_a_line_separator_inside_a_string_ends_no_line(tmp_path: Path):
+    """JSON allows U+2028 and its like unescaped inside a string; a message of a failed task may hold one."""
+    log = tmp_path / "log"
+    log.write_text(FINISHED.read_text().replace("segmentation", "seg\u2028ment\u0085ation"), encoding="utf-8")
+    assert read_event_log(log).name == "seg\u2028ment\u0085ation"
