@@ -10,13 +10,13 @@ import gc
 import time
 from collections import deque
 from math import ceil
-from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, Tuple
 
 from cluster_app.contract.result import EngineSettings
 from cluster_app.pipeline import arithmetic, fingerprint, fused_worker, scheduling
 from cluster_app.pipeline.engine import Commit, Context, Outcome
 from cluster_app.pipeline.inventory import read_content, unread
-from cluster_app.pipeline.packing import images_per_task, settings_by_number
+from cluster_app.pipeline.packing import images_per_task, settings_by_number, task_sizes
 from cluster_app.pipeline.rows import assemble
 from cluster_app.pipeline.slices import Slice
 from cluster_app.pipeline.worker_report import Place, Tallies, Tally, by_host, images_by_host
@@ -41,10 +41,14 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
         in_flight = 2 + ceil(context.slots * per_task / largest)
     else:
         per_task, in_flight = ceil(largest / context.slots), 1
-    _configure(spark, per_task)
+    sizes = {one.number: per_task for one in slices}
+    if mode == scheduling.DYNAMIC and not job.read_partitions:
+        counts = [len(one.files) for one in slices]
+        sizes = dict(zip(sizes, task_sizes(counts, per_task, context.slots)))
+    _configure(spark)
     tallies = spark.sparkContext.accumulator({}, Tallies())
     model = _brought_to_the_nodes(context)
-    frame_of = _frames(context, model, tallies.add, per_task if mode == scheduling.BARRIER else None)
+    frame_of = _frames(context, model, tallies.add, sizes, mode)
 
     def watch() -> None:
         seen = dict(tallies.value)
@@ -59,7 +63,7 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
         for one, packed in _as_they_end(slices, frame_of, in_flight, watch):
             watch()
             commit(one, assemble(one.files, packed, unread(one.files)))
-            tasks += ceil(len(one.files) / per_task)
+            tasks += ceil(len(one.files) / sizes[one.number])
         if not any(tally.compiled for tally in tallies.value.values()):
             # Every slice was committed before, or holds no file that is read.
             _compile_only(context, model, tallies.add)
@@ -83,9 +87,7 @@ def _per_task(context: Context) -> int:
     return ceil(context.images / asked) if asked else images_per_task(context.images, context.slots)
 
 
-def _configure(spark: Any, per_task: int) -> None:
-    for name, value in settings_by_number(per_task).items():
-        spark.conf.set(name, value)
+def _configure(spark: Any) -> None:
     # A batch is one file: more would be held in memory together.
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "1")
     # Each file is listed once: nothing would come back to what Spark remembers of the listing.
@@ -122,11 +124,12 @@ def _compile_only(context: Context, model: fused_worker.ModelSettings, report: R
 
 
 def _frames(
-    context: Context, model: fused_worker.ModelSettings, report: Report, rounds: Optional[int]
+    context: Context, model: fused_worker.ModelSettings, report: Report, sizes: Mapping[int, int], mode: str
 ) -> Callable[[Slice], Any]:
     """From a slice to the frame of its packed rows; None if the slice has no file that is read.
 
-    rounds: images of a task, if the tasks are to go in step.
+    sizes: images of a task, by number of the slice. Spark partitions a frame when it is asked for its RDD: that is to
+    be done before the next frame is made.
     """
     spark, job, task, root = context.spark, context.job, context.task, context.root
     priors = spark.sparkContext.broadcast(context.priors)
@@ -140,11 +143,13 @@ def _frames(
         names = [file.image for file in one.files if file.image not in passed_over]
         if not names:
             return None
+        for name, value in settings_by_number(sizes[one.number]).items():
+            spark.conf.set(name, value)
         frame = read_content(spark, root, names)
         if job.repartition is not None:
             frame = frame.repartition(ceil(job.repartition * len(one.files) / context.images))
-        if rounds is not None:
-            return scheduling.in_step(spark, frame, segment, fused_worker.COLUMNS, rounds)
+        if mode == scheduling.BARRIER:
+            return scheduling.in_step(spark, frame, segment, fused_worker.COLUMNS, sizes[one.number])
         return frame.mapInPandas(segment, fused_worker.COLUMNS)
 
     return frame_of

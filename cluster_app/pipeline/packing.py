@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List
+from typing import List, Sequence
 
 # Spark's own cost of opening a file, in bytes: what a small file counts for, so that partitions of them hold about
 # equal numbers whatever their sizes.
@@ -11,11 +11,27 @@ OPEN_COST = 4 << 20
 _BY_NUMBER = 1 << 40
 # Enough tasks that the last one is a small part of each slot's work, and few enough images that little is redone.
 _TASKS_PER_SLOT, _MOST_PER_TASK = 20, 8
+# While the slowest slot does a task, the others want work that takes as long: so many tasks' images a slot.
+_TAIL_TASKS_PER_SLOT = 2
 
 
 def images_per_task(images: int, slots: int) -> int:
     """How many images a task of the fused engine takes: at least 20 tasks a slot where there are as many images."""
     return max(1, min(_MOST_PER_TASK, images // (slots * _TASKS_PER_SLOT)))
+
+
+def task_sizes(slices: Sequence[int], per_task: int, slots: int) -> List[int]:
+    """How many images a task takes in each of the slices, which have so many images and are done in this order.
+
+    `per_task`, but one where the job comes to its end: then the slots end within an image of the slowest of them, not
+    within a task. A slice that holds some of the last images is made of single ones as a whole; they cost a task each.
+    """
+    tail, after = _TAIL_TASKS_PER_SLOT * slots * per_task, 0
+    sizes: List[int] = []
+    for images in reversed(slices):
+        sizes.append(1 if after < tail else per_task)
+        after += images
+    return sizes[::-1]
 
 
 def settings_by_number(files: int) -> dict[str, str]:

@@ -88,7 +88,7 @@ def phases(record: Record) -> Mapping[str, float]:
 
 
 def _fused(record: Record) -> Timed:
-    pieces = on_slots(record["tasks"], record["slots"], record["result"]["settings"]["images_per_task"])
+    pieces = on_slots(record["tasks"], record["slots"])
     processes = record["executors"] * record["slots"]
     seconds, images, warm = steady(pieces, processes=processes, extra=phases(record)["commit"])
     start = record["application_start"] + warm - record["began"]
@@ -96,8 +96,8 @@ def _fused(record: Record) -> Timed:
     return Timed(seconds, images, start, **_memory(record), worker_mb=largest)
 
 
-def on_slots(tasks: Sequence[Mapping[str, Any]], count: int, images: int) -> list[Piece]:
-    """Tasks of that many images each, on their executor's slots.
+def on_slots(tasks: Sequence[Mapping[str, Any]], count: int) -> list[Piece]:
+    """Tasks with the images that they read, on their executor's slots.
 
     Spark's log has no slots: a task goes to the one that was free first when it began.
     """
@@ -107,7 +107,8 @@ def on_slots(tasks: Sequence[Mapping[str, Any]], count: int, images: int) -> lis
         ends = free[task["executor"]]
         slot = min(range(count), key=lambda number: ends[number])
         ends[slot] = float(task["finish"])
-        pieces.append(Piece(f"{task['executor']}/{slot}", float(task["launch"]), float(task["finish"]), images))
+        process = f"{task['executor']}/{slot}"
+        pieces.append(Piece(process, float(task["launch"]), float(task["finish"]), int(task["images"])))
     return pieces
 
 

@@ -121,6 +121,7 @@ def _tasks(folder: Path) -> dict[str, Any]:
                 "executor": task.executor,
                 "launch": task.launch_s,
                 "finish": task.finish_s,
+                "images": task.records_read,
             }
             for task in kept
         ],

@@ -19,6 +19,7 @@ def fused(
             "executor": "driver",
             "launch": start + image * (number // 2),
             "finish": start + image * (number // 2 + 1),
+            "images": 1,
         }
         for number in range(tasks)
     ]
@@ -36,7 +37,6 @@ def fused(
         "result": {
             "engine": "fused",
             "phases": [{"name": name, "seconds": seconds} for name, seconds in phases.items()],
-            "settings": {"images_per_task": 1},
             "workers": [{"host": "driver", "peak_memory_mb": 900.0}],
             "executors": [{"host": "driver", "images": tasks}],
         },

@@ -45,11 +45,12 @@ def test_nothing_after_the_first_pieces_is_no_trial() -> None:
 
 def test_tasks_are_put_on_the_slots_that_were_free() -> None:
     tasks = [
-        {"executor": "0", "launch": launch, "finish": finish} for launch, finish in ((0, 4), (0.1, 5), (4, 6), (5, 7))
+        {"executor": "0", "launch": launch, "finish": finish, "images": images}
+        for launch, finish, images in ((0, 4, 3), (0.1, 5, 3), (4, 6, 3), (5, 7, 1))
     ]
-    found = on_slots(tasks, 2, 3)
+    found = on_slots(tasks, 2)
     assert [one.process for one in found] == ["0/0", "0/1", "0/0", "0/1"]
-    assert {one.images for one in found} == {3}
+    assert [one.images for one in found] == [3, 3, 3, 1]
 
 
 def test_the_fused_engine_counts_from_the_last_slots_first_task_to_the_commit() -> None:

@@ -7,7 +7,14 @@ from itertools import chain
 
 import pytest
 
-from cluster_app.pipeline.packing import OPEN_COST, images_per_task, packed, partition_bytes, settings_by_number
+from cluster_app.pipeline.packing import (
+    OPEN_COST,
+    images_per_task,
+    packed,
+    partition_bytes,
+    settings_by_number,
+    task_sizes,
+)
 from cluster_app.pipeline.paths import escape_glob, hidden, local_path, needs_quoting, relative, relative_origin
 
 
@@ -156,3 +163,21 @@ def test_partitions_by_number_hold_that_many_whatever_the_sizes() -> None:
 )
 def test_tasks_are_small_and_many(images: int, slots: int, expected: int) -> None:
     assert images_per_task(images, slots) == expected
+
+
+@pytest.mark.parametrize(
+    ("slices", "per_task", "slots", "expected"),
+    [
+        ([64, 64, 52], 3, 3, [3, 3, 1]),
+        # The last slice holds less than the end: the one before it is made of single images too.
+        ([64, 64, 5], 2, 4, [2, 1, 1]),
+        ([64, 64, 16], 2, 4, [2, 2, 1]),
+        ([64, 64, 0], 2, 4, [2, 1, 1]),
+        # More slots than the last slices have images.
+        ([64] * 10, 2, 50, [2] * 6 + [1] * 4),
+        ([64], 8, 2, [1]),
+        ([], 8, 2, []),
+    ],
+)
+def test_the_last_tasks_are_of_one_image(slices: list[int], per_task: int, slots: int, expected: list[int]) -> None:
+    assert task_sizes(slices, per_task, slots) == expected
