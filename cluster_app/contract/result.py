@@ -129,8 +129,9 @@ class WorkerShare:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What an engine ran with. threads and streams: of one compiled model; images_per_task: null where Spark decided;
-    slice_images: images of a slice; slices_in_flight: how many at once; scheduling: how its tasks share a slice.
+    """What an engine ran with. threads and streams: of one compiled model; images_per_task: null where Spark decided,
+    the fused engine's last tasks may hold one; slice_images: images of a slice; slices_in_flight: how many at once;
+    scheduling: how its tasks share a slice.
     """
 
     threads: int = key(whole(1))

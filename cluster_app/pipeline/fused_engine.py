@@ -42,7 +42,8 @@ def run(context: Context, slices: List[Slice], commit: Commit) -> Outcome:
     else:
         per_task, in_flight = ceil(largest / context.slots), 1
     sizes = {one.number: per_task for one in slices}
-    if mode == scheduling.DYNAMIC and not job.read_partitions:
+    # Where the job says how it is to be cut, it is cut so to the end.
+    if mode == scheduling.DYNAMIC and not (job.read_partitions or job.repartition):
         counts = [len(one.files) for one in slices]
         sizes = dict(zip(sizes, task_sizes(counts, per_task, context.slots)))
     _configure(spark)
