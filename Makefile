@@ -34,8 +34,9 @@ train: images ## Train the model that ships; goes on where it was interrupted
 netron: images ## A model's graph in the browser (MODEL=file, PORT=number)
 	@$(PYTHON) -m experiments.cli.app netron $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port "$(PORT)")
 
-bench: images ## The performance figures of a group (GROUP=model, engines, ablation, runner, or all; SHOW=1 only prints them)
-	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(if $(FRESH),--fresh) $(if $(SHOW),--show)
+bench: $(if $(SHOW),,images) ## The performance figures of a group (GROUP=model, engines, ablation, runner, or all; STEPS=names; SHOW=1 only prints)
+	@$(if $(SHOW),docker/host/venv.sh)
+	@$(PYTHON) -m experiments.bench "$(or $(GROUP),all)" $(foreach step,$(STEPS),--step "$(step)") $(if $(FRESH),--fresh) $(if $(SHOW),--show)
 
 cluster-up: images ## Start a cluster (CLUSTER=name, or a path to a TOML of yours)
 	@$(CLUSTERBED) up "$(CLUSTER)"

@@ -8,6 +8,15 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 # Status 3: this host cannot do it.
 refuse() { printf 'setup: %s\n' "$*" >&2; exit 3; }
 
+# Two set-ups at once, of one clone or of several, would install the same things into the same places. The lock is
+# the user's, ends with the process, and is passed on to the scripts this one calls.
+one_at_a_time() {
+    [ -z "${CLUSTERBED_SETUP:-}" ] || return 0
+    exec 9>"${TMPDIR:-/tmp}/clusterbed-setup-$(id -u).lock"
+    flock -n 9 || { say "waiting for another set-up of this machine to end"; flock 9; }
+    export CLUSTERBED_SETUP=locked
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"

@@ -4,6 +4,7 @@
 # Exit status: 0 ready, 3 this host cannot run the project.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+one_at_a_time
 
 require_x86_64_linux() {
     [ "$(uname -s)" = Linux ] || refuse "this is $(uname -s); an x86-64 Linux host is needed"
@@ -24,8 +25,9 @@ start_engine() {
         as_root systemctl start docker
     else
         say "starting the Docker engine (log: $STATE/dockerd.log)"
-        # setsid: the engine must outlive the terminal and the Ctrl-C of the command that started it.
-        as_root sh -c "setsid dockerd >>'$STATE/dockerd.log' 2>&1 </dev/null &"
+        # setsid: the engine must outlive the terminal and the Ctrl-C of the command that started it. It must not
+        # hold the set-up's lock (9) as long as it lives.
+        as_root sh -c "setsid dockerd >>'$STATE/dockerd.log' 2>&1 </dev/null 9>&- &"
     fi
     local deadline=$((SECONDS + 60))
     until as_root docker info >/dev/null 2>&1; do

@@ -2,6 +2,7 @@
 # Makes .venv from the lock file, with hashes. Skipped when the lock and the project's metadata have not changed.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+one_at_a_time
 venv="$ROOT/.venv"
 stamp="$venv/.clusterbed-stamp"
 

@@ -28,12 +28,13 @@ def main() -> None:
 @app.command()
 def bench(
     group: Annotated[str, typer.Argument(help="A group's name, or all.")],
+    step: Annotated[list[str] | None, typer.Option("--step", help="Only this step of it; may be repeated.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what this code and boot has measured.")] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Try it out on a small model; nothing is stored.")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the stored figures; nothing is measured.")] = False,
 ) -> None:
     """Measure the figures of a group. What is complete is kept: an interrupted run goes on where it was."""
-    groups = chosen(group)
+    groups = chosen(group, step or ())
     now = measured_with()
     if quick:
         failures = _try_out(groups, now)
@@ -76,6 +77,8 @@ def _print(groups: Sequence[Group], figures: Mapping[str, Figure], now: Mapping[
     for group in groups:
         drawn = table.rows(group.name, figures, old)
         output.table(table.COLUMNS, drawn)
+        for line in table.hosts(group.name, figures):
+            print(line)
         print(table.summary(group.name, drawn))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from experiments.bench.engines import ABLATION, ENGINES
@@ -15,6 +16,8 @@ from experiments.errors import UserError
 GROUPS: Mapping[str, Group] = MappingProxyType({group.name: group for group in (MODEL, ENGINES, ABLATION, RUNNER)})
 LATER = ("yarn", "faults", "beyond")
 ALL = "all"
+# The step whose figure stands beside every absolute one: it is never left out.
+_CALIBRATION = "calibration"
 
 
 def measured_with() -> Mapping[str, Provenance]:
@@ -31,8 +34,23 @@ def outdated(figures: Mapping[str, Figure], now: Mapping[str, Provenance]) -> fr
     )
 
 
-def chosen(name: str) -> list[Group]:
-    """The group of that name, or all there are. Raises UserError for an unknown name, or one that is not built yet."""
+def chosen(name: str, steps: Sequence[str] = ()) -> list[Group]:
+    """The group of that name, or all there are; with names of steps, it alone and with these steps alone.
+
+    Raises UserError for an unknown name, or one that is not built yet.
+    """
+    return [_with_steps(group, steps) for group in _named(name)] if steps else _named(name)
+
+
+def _with_steps(group: Group, names: Sequence[str]) -> Group:
+    known = [step.name for step in group.steps]
+    for name in names:
+        if name not in known:
+            raise UserError(f"STEPS={name}: GROUP={group.name} has no such step; it has: {', '.join(known)}")
+    return replace(group, steps=tuple(step for step in group.steps if step.name in {*names, _CALIBRATION}))
+
+
+def _named(name: str) -> list[Group]:
     if name == ALL:
         return list(GROUPS.values())
     if name in GROUPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from experiments.bench.targets import TARGETS, verdict
 from experiments.bench.types import CALIBRATION, Figure
@@ -17,10 +18,18 @@ def rows(group: str, figures: Mapping[str, Figure], stale: Collection[str]) -> l
 
     The host calibration stands beside the figures of every group, whichever measured it last.
     """
-    own = {name: figure for name, figure in figures.items() if figure.group == group or name == CALIBRATION}
+    own = _own(group, figures)
     wanted = [name for name, target in TARGETS.items() if target.group == group]
     others = sorted(name for name in own if name not in wanted)
     return [_row(name, own.get(name), name in stale) for name in (*wanted, *others)]
+
+
+def hosts(group: str, figures: Mapping[str, Figure]) -> list[str]:
+    """A line for each kind of host that a group's figures are of; none where all are of one kind."""
+    names: dict[str, list[str]] = {}
+    for name, figure in sorted(_own(group, figures).items()):
+        names.setdefault(_kind(figure.host), []).append(name)
+    return [f"on {kind}: {', '.join(found)}" for kind, found in sorted(names.items())] if len(names) > 1 else []
 
 
 def summary(group: str, rows_of_group: Collection[tuple[str, ...]]) -> str:
@@ -35,6 +44,14 @@ def summary(group: str, rows_of_group: Collection[tuple[str, ...]]) -> str:
     said = ", ".join(f"{number} {what}" for what, number in counted.items() if number)
     measured = sum(row[1] != "" for row in rows_of_group)
     return f"bench: {group}, {measured} figures; of {len(verdicts)} targets {said or 'none'}"
+
+
+def _own(group: str, figures: Mapping[str, Figure]) -> dict[str, Figure]:
+    return {name: figure for name, figure in figures.items() if figure.group == group or name == CALIBRATION}
+
+
+def _kind(host: Mapping[str, Any]) -> str:
+    return f"{host['cpu_model']}, {host['cores']} cores, {' '.join(host['flags'])}"
 
 
 def _row(name: str, figure: Figure | None, is_stale: bool) -> tuple[str, ...]:

@@ -16,6 +16,10 @@ DRIVER_MEMORY = "1g"
 LIGHT_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmn64m -XX:SurvivorRatio=2"
 # What does not die young is let go of this often, and not only when the heap is full.
 _FULL_COLLECTION = "15s"
+# The C library gives threads memory from up to eight arenas a core, each of which keeps what it once got. Two do for a
+# JVM whose threads mostly wait (docs/profiles/memory-growth.txt). In local mode it is the parent of the Python
+# workers, whose threads compute: they get the C library's own number back, which is what 0 asks for.
+_ARENAS = "MALLOC_ARENA_MAX"
 _BIGDL = "/opt/env/lib/python3.9/site-packages/bigdl/share"
 _BIGDL_JARS = "lib/python3.9/site-packages/bigdl/share/{part}/lib/*"
 _BIGDL_PARTS = ("core", "dllib", "orca")
@@ -56,7 +60,13 @@ def resources(spec: ClusterSpec) -> dict[str, str]:
 def light_executors(spec: ClusterSpec) -> dict[str, str]:
     """Settings for an application whose work is done in Python; in local mode the driver's JVM is the executor's."""
     where = "driver" if spec.manager == "local" else "executor"
-    return {f"spark.{where}.extraJavaOptions": LIGHT_JVM, "spark.cleaner.periodicGC.interval": _FULL_COLLECTION}
+    conf = {f"spark.{where}.extraJavaOptions": LIGHT_JVM, "spark.cleaner.periodicGC.interval": _FULL_COLLECTION}
+    return conf | {f"spark.executorEnv.{_ARENAS}": "0"} if spec.manager == "local" else conf
+
+
+def light_driver() -> dict[str, str]:
+    """Environment of spark-submit for such an application."""
+    return {_ARENAS: "2"}
 
 
 def waiting(seconds: int) -> dict[str, str]:

@@ -86,7 +86,7 @@ def submit(
             container,
             ["timeout", "-k", "10", str(int(timeout)), *_command(spec, job, folder, conf)],
             folder=folder,
-            environment={"HOME": "/home/cluster"},
+            environment=_environment(job),
             log=log,
             on_line=lambda line: say(line.removeprefix("job: ")) if line.startswith("job: ") else None,
         )
@@ -147,6 +147,10 @@ def settings(spec: ClusterSpec, job: Job, own: Mapping[str, str] = NO_CONF) -> d
     if job.engine == "fused":
         conf |= spark.light_executors(spec)
     return {**conf, **own}
+
+
+def _environment(job: Job) -> dict[str, str]:
+    return {"HOME": "/home/cluster"} | (spark.light_driver() if job.engine == "fused" else {})
 
 
 def _command(spec: ClusterSpec, job: Job, folder: str, own: Mapping[str, str]) -> list[str]:

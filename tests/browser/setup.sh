@@ -3,6 +3,7 @@
 set -euo pipefail
 here="$(dirname "$0")"
 . "$here/../../docker/host/common.sh"
+one_at_a_time
 "$ROOT/docker/host/venv.sh"
 command -v chromium >/dev/null || { say "installing Chromium"; install_packages chromium; }
 stamp="$ROOT/.venv/.browser-stamp"

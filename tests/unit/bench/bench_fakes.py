@@ -9,7 +9,8 @@ from pathlib import Path
 from experiments.bench.gate import Load
 from experiments.bench.types import Bench, Figure, Measured, Provenance, Record, Step
 
-NOW = Provenance(commit="c0ffee" + "0" * 34, code="code-1", boot="boot-1", host={"cpu_model": "fake", "cores": 2})
+HOST = {"cpu_model": "fake", "cores": 2, "flags": ["avx2"]}
+NOW = Provenance(commit="c0ffee" + "0" * 34, code="code-1", boot="boot-1", host=HOST)
 QUIET = Load(True, 0.01, 3.0, (0.1, 0.2, 0.3))
 NOISY = Load(False, 0.6, 600.0, (2.1, 2.2, 2.3))
 

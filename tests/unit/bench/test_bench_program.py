@@ -57,10 +57,20 @@ def test_what_failed_is_said_after_the_figures_of_the_rest(
         raise RunFailed("the container ended with status 1")
 
     group = Group("model", (counting("a", []), Step("b", 10, failing, lambda _: [])))
-    monkeypatch.setattr(program, "chosen", lambda _: [group])
+    monkeypatch.setattr(program, "chosen", lambda *_: [group])
     monkeypatch.setattr(registry, "provenance", lambda **_: NOW)
     assert bench("model", "--quick") == 1
     said = capsys.readouterr()
     assert any(line.split()[:3] == ["a", "3", "s"] for line in said.out.splitlines())
     assert said.err.splitlines()[-1] == "clusterbed: model 2/2 b: failed: the container ended with status 1"
     assert "none was stored" in said.err
+
+
+def test_some_steps_of_a_group_come_with_its_calibration(capsys: pytest.CaptureFixture[str]) -> None:
+    (group,) = registry.chosen("engines", ["memory", "scaling"])
+    assert [step.name for step in group.steps] == ["calibration", "scaling", "memory"]
+    (whole,) = registry.chosen("engines")
+    assert len(whole.steps) > 3
+    assert bench("engines", "--step", "memry") == 2
+    said = capsys.readouterr().err
+    assert "STEPS=memry: GROUP=engines has no such step; it has: calibration, engines" in said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bench_fakes import figure
+from bench_fakes import HOST, figure
 
 from experiments.bench import table
 from experiments.bench.groups import GROUPS
@@ -81,3 +81,14 @@ def test_figures_of_other_groups_are_not_shown_but_for_the_host_calibration() ->
     shown = [row[0] for row in table.rows("model", figures, stale=())]
     assert "x" not in shown
     assert CALIBRATION in shown
+
+
+def test_figures_of_several_kinds_of_host_are_told_apart() -> None:
+    other = {**HOST, "flags": ["avx2", "avx512f"]}
+    figures = {name: figure(name) for name in ("model_a", "model_b")}
+    assert table.hosts("model", figures) == []
+    figures |= {"model_c": figure("model_c", host=other), "runner_x": figure("runner_x", group="runner", host=other)}
+    assert table.hosts("model", figures) == [
+        "on fake, 2 cores, avx2: model_a, model_b",
+        "on fake, 2 cores, avx2 avx512f: model_c",
+    ]

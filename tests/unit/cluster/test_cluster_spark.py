@@ -35,7 +35,8 @@ def test_resources_of_standalone() -> None:
 
 def test_light_executors_are_the_jvms_that_run_tasks() -> None:
     collections = {"spark.cleaner.periodicGC.interval": "15s"}
-    assert spark.light_executors(LOCAL) == {"spark.driver.extraJavaOptions": spark.LIGHT_JVM, **collections}
+    arenas = {"spark.executorEnv.MALLOC_ARENA_MAX": "0"}
+    assert spark.light_executors(LOCAL) == {"spark.driver.extraJavaOptions": spark.LIGHT_JVM, **collections, **arenas}
     for spec in (STANDALONE, YARN):
         assert spark.light_executors(spec) == {"spark.executor.extraJavaOptions": spark.LIGHT_JVM, **collections}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,12 @@ def test_only_executors_that_work_in_python_have_a_light_jvm() -> None:
     light = f"spark.executor.extraJavaOptions={spark.LIGHT_JVM}"
     assert light in command("fused", {})
     assert "spark.executor.extraJavaOptions" not in command("bigdl", {})
+
+
+def test_only_a_driver_whose_work_is_done_in_python_has_few_arenas() -> None:
+    job = Job("file:/srv/in", "file:/srv/out/x", "file:/m.xml", "file:/p.npy", "fused", "f32", 192)
+    assert submit._environment(job)["MALLOC_ARENA_MAX"] == "2"
+    assert "MALLOC_ARENA_MAX" not in submit._environment(replace(job, engine="bigdl"))
 
 
 def test_a_jobs_own_settings_win() -> None:
