@@ -189,11 +189,7 @@ class Engine:
             try:
                 network.remove()
             except APIError as error:
-                # A node removed while it starts can leave an endpoint that Docker 20.10 itself no longer finds.
-                ghost = "" if network.attrs.get("Containers") else "; no container is on it: restart the Docker engine"
-                raise RunFailed(
-                    f"the network {network.name} could not be removed: {error.explanation}{ghost}"
-                ) from None
+                raise RunFailed(f"the network {network.name} could not be removed: {error.explanation}") from None
 
     def run_once(
         self, image: str, arguments: Sequence[str], *, options: Sequence[str] = (), timeout: float = 600
