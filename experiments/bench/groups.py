@@ -35,9 +35,9 @@ def outdated(figures: Mapping[str, Figure], now: Mapping[str, Provenance]) -> fr
 
 
 def chosen(name: str, steps: Sequence[str] = ()) -> list[Group]:
-    """The group of that name, or all there are; with names of steps, it alone and with these steps alone.
+    """The group of that name, or all there are; with names of steps, these alone of each, after its calibration.
 
-    Raises UserError for an unknown name, or one that is not built yet.
+    Raises UserError for an unknown name of a group or of a step, or a group that is not built yet.
     """
     return [_with_steps(group, steps) for group in _named(name)] if steps else _named(name)
 
