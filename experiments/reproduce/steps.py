@@ -142,8 +142,7 @@ def _scenes() -> Path:
 def _preset(folder: Path, name: str, changes: Sequence[str]) -> None:
     preset = load_preset(name, changes)
     target = folder / preset.name
-    plan = runs.run_in(target, preset, changes, resume=(target / runs.PRESET).exists())
-    packing.pack(target)
+    plan = runs.run_in(target, preset, changes, resume=(target / runs.PRESET).exists(), packed=True)
     progress(runs.verdict(target, plan))
 
 

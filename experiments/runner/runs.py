@@ -16,6 +16,7 @@ from typing import Any
 from experiments.analysis import statistics
 from experiments.analysis.trials import observations, read_trials
 from experiments.cli.output import progress as say_line
+from experiments.cluster.interrupts import uninterrupted
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.host.paths import RESULTS, STATE
 from experiments.matrix.costs import Calibration
@@ -27,6 +28,7 @@ from experiments.runner.laboratory import Clusters
 from experiments.runner.progress import MEASURED, SKIPPED, TRIAL
 from experiments.runner.seam import Laboratory
 from experiments.runner.video import Videos
+from experiments.store import packing
 from experiments.store.records import RECORDS, load, replace
 
 PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
@@ -52,9 +54,10 @@ def run(name_or_path: str, identity: str | None, changes: Sequence[str], *, resu
     return folder, run_in(folder, preset, changes, resume=resume)
 
 
-def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool) -> Plan:
+def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool, packed: bool = False) -> Plan:
     """Runs a preset to its end in a folder; with resume in one that holds a run of it.
 
+    packed: its evidence is left in archives that can be committed, also by a run that fails or is interrupted.
     Raises UserError for a run of another preset; HostError where no cell of it can run here.
     """
     plan = make_plan(preset, environment.host(), environment.known_calibration())
@@ -78,6 +81,9 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
                 replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
                 summary = summarise(plan, records, spent + time.monotonic() - begin)
                 replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+            if packed:
+                with uninterrupted():
+                    packing.pack(folder)
     return plan
 
 

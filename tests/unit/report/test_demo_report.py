@@ -2,71 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import demo_folder
 import pytest
 from demo_folder import Json
+from demo_page import Page, page_of, page_with
 from PIL import Image
 
-from experiments.errors import UserError
 from experiments.report.demo import write_report
 
 SECTIONS = ("topologies", "time", "targets", "tasks", "shares", "overlays", "not-ok", "limits", "environment")
-VOID = {"meta", "link", "img", "br"}
-
-
-class Page(HTMLParser):
-    """Parses strictly enough to notice what is not closed, and collects texts, ids and references."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.ids: list[str] = []
-        self.references: list[str] = []
-        self.tags: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == []
-        self.text = re.sub(r"\s+", " ", " ".join(self.words))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag not in VOID:
-            self.open.append(tag)
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value or "")
-            if name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
-                self.references.append(value or "")
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, f"</{tag}> closes another element"
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.words.append(data)
-
-
-def page_of(folder: Path) -> Page:
-    return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return page_of(demo_folder.write(tmp_path_factory.mktemp("demo")))
-
-
-def page_with(tmp_path: Path, change: Callable[[list[Json], Json], None]) -> Page:
-    """The report after one change to the records (of the clusters, in order) or the summary."""
-    records, summary = demo_folder.made_records(), demo_folder.made_summary()
-    change(records, summary)
-    return page_of(demo_folder.write(tmp_path, records, summary))
 
 
 def test_report_lies_in_the_folder_and_nothing_partial_does(tmp_path: Path):
@@ -320,102 +273,3 @@ def test_large_demo_stays_under_6_mb(tmp_path: Path):
     report = write_report(demo_folder.write(tmp_path, records, picture_side=400))
     assert 4_000_000 < report.stat().st_size < 6_000_000
     assert "of 90 are shown, to keep this file small" in Page(report.read_text(encoding="utf-8")).text
-
-
-def remove(name: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).unlink()
-
-
-def put(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
-
-
-def edit(change: Callable[[Json], object]) -> Callable[[Path], None]:
-    """Changes the first cluster's record."""
-
-    def apply(folder: Path) -> None:
-        lines = (folder / "records.jsonl").read_text().splitlines()
-        record = json.loads(lines[0])
-        change(record)
-        (folder / "records.jsonl").write_text("\n".join([json.dumps(record), *lines[1:]]))
-
-    return apply
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (remove("summary.json"), "summary.json: cannot be read (No such file or directory)"),
-        (remove("records.jsonl"), "records.jsonl: cannot be read (No such file or directory)"),
-        (remove("standalone/overlays/grey.png.png"), "grey.png.png: cannot be read as an image"),
-        (put("standalone/overlays/grey.png.png", "no picture"), "grey.png.png: cannot be read as an image"),
-        (put("records.jsonl", "\n"), "records.jsonl: holds no record"),
-        (put("records.jsonl", "{"), "records.jsonl, line 1: is not JSON"),
-        (put("summary.json", "{}"), "summary.json: schema: Field required"),
-        (edit(lambda r: r.update(schema=2)), "records.jsonl, line 1: schema: Input should be 1"),
-        (edit(lambda r: r.update(rows=[])), "line 1: rows: List should have at least 1 item"),
-        (edit(lambda r: r.update(tasks=[])), "line 1: tasks: List should have at least 1 item"),
-        (edit(lambda r: r["rows"].pop()), "line 1: 26 rows for 27 input files; a job owes one row for each"),
-        (edit(lambda r: r["rows"][0].update(detections=1)), "do not add up to result.counts.detections"),
-        (edit(lambda r: r["rows"][0].update(status="good")), "line 1: rows.0.status: Input should be 'ok', 'corrupt'"),
-        (edit(lambda r: r.update(submit_seconds=1)), "are more than submit_seconds = 1"),
-        (edit(lambda r: r["up"].update(canary_seconds=1.0)), "line 1: up: registered, canary and ready count"),
-        (edit(lambda r: r["topology"]["nodes"][0].update(machine="z")), "a node is on machine 'z'"),
-        (edit(lambda r: r["result"]["phases"].pop(4)), 'result: phases: "predict" is missing'),
-        (edit(lambda r: r["job"].pop("engine")), "line 1: job: job"),
-        (edit(lambda r: r.update(cluster="other")), "other is not among the clusters of summary.json"),
-        (edit(lambda r: r.update(cluster="yarn")), "yarn has 2 records; one is allowed"),
-    ],
-)
-def test_bad_folder_gives_one_clear_error_and_no_report(tmp_path: Path, spoil: Callable[[Path], None], message: str):
-    demo_folder.write(tmp_path)
-    spoil(tmp_path)
-    with pytest.raises(UserError) as caught:
-        write_report(tmp_path)
-    assert message in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
-    assert not (tmp_path / "report.html").exists()
-
-
-def test_counts_that_differ_from_the_summary(tmp_path: Path):
-    summary = demo_folder.made_summary() | {"images": 30}
-    demo_folder.write(tmp_path, None, summary)
-    with pytest.raises(UserError, match=r"standalone: 27 input files, and summary\.json counts 30"):
-        write_report(tmp_path)
-
-
-def test_a_job_of_the_fused_engine_has_its_one_stage(tmp_path: Path):
-    """Beside a job of the other engine: each has its own phases, and dashes where it has none."""
-
-    def fuse(records: list[Json], _: Json) -> None:
-        record, stages = records[0], ("read", "preprocess", "predict", "postprocess")
-        record["job"]["engine"] = record["result"]["engine"] = "fused"
-        seconds = {phase["name"]: phase["seconds"] for phase in record["result"]["phases"]}
-        seconds["segment"] = sum(seconds.pop(stage) for stage in stages)
-        record["result"]["phases"] = [{"name": name, "seconds": value} for name, value in seconds.items()]
-        for task in record["tasks"]:
-            task["phase"] = "segment" if task["phase"] in stages else task["phase"]
-
-    page = page_with(tmp_path, fuse)
-    # 4.2 + 9.8 + 31.6 + 11.9 seconds over 24 images; the other clusters have no such phase.
-    assert "segment 57.5 2.396 \N{EN DASH} \N{EN DASH} \N{EN DASH} \N{EN DASH}" in page.text
-    assert "predict \N{EN DASH} \N{EN DASH} 52.3 2.179 34.2 1.425" in page.text
-    assert "segment on standalone (66 % of 87.1 s)" in page.text
-    assert "standalone, segment: 2.40 s per image, 57.5 s in all" in page.text
-    assert "standalone, job: its stages: 57.5 s" in page.text
-    assert "segment, task 0, attempt 0" in page.text
-
-
-def test_jobs_of_the_fused_engine_alone_show_no_other_stages(tmp_path: Path):
-    def fuse(records: list[Json], _: Json) -> None:
-        for record in records:
-            record["job"]["engine"] = record["result"]["engine"] = "fused"
-            kept = [phase for phase in record["result"]["phases"] if phase["name"] in ("start", "inventory", "commit")]
-            record["result"]["phases"] = [*kept, {"name": "segment", "seconds": 9.6}, {"name": "total", "seconds": 40}]
-            for task in record["tasks"]:
-                task["phase"] = "segment"
-
-    page = page_with(tmp_path, fuse)
-    assert "segment 9.6 0.400 9.6 0.400 9.6 0.400" in page.text
-    assert "preprocess" not in page.text
-    assert "postprocess" not in page.text

@@ -176,7 +176,8 @@ def test_ctrl_c_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_preset_goes_on_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Path, str, bool]] = []
 
-    def run_in(folder: Path, preset: Any, changes: Any, *, resume: bool) -> Any:  # noqa: ARG001
+    def run_in(folder: Path, preset: Any, changes: Any, *, resume: bool, packed: bool) -> Any:  # noqa: ARG001
+        assert packed
         seen.append((folder, preset.name, resume))
         folder.mkdir(exist_ok=True)
         (folder / "preset.toml").write_text("")

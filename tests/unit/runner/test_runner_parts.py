@@ -18,10 +18,13 @@ from runner_fakes import HOST, Laboratory, plan_of
 from experiments.bench.gate import Ticks
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.matrix.costs import Calibration
+from experiments.matrix.plan import PlannedCell
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.runner import inputs, live, runs, steady
 from experiments.runner.identity import changes, digest, of_plan
 from experiments.runner.loop import file_words, trial_name
+from experiments.runner.seam import Outcome
+from experiments.store import packing
 
 # Identity
 
@@ -244,14 +247,19 @@ def test_a_preset_of_which_nothing_runs_here_is_refused_as_such(results: Path, t
     assert not (results / "mine").exists()
 
 
-def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
-    results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def measured_by(laboratory: Laboratory, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are made on a host of two cores, in memory."""
     for name in ("known_calibration", "calibrate"):
         monkeypatch.setattr(runs.environment, name, lambda: Calibration({}))
     monkeypatch.setattr(runs.environment, "host", lambda: HOST)
-    monkeypatch.setattr(runs, "_laboratory", lambda *_: Laboratory())
-    monkeypatch.setattr(runs, "STATE", results)
+    monkeypatch.setattr(runs, "_laboratory", lambda *_: laboratory)
+    monkeypatch.setattr(runs, "STATE", state)
+
+
+def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_by(Laboratory(), results, monkeypatch)
     folder, preset = results / "mine", load_preset("smoke", ["repeats=2"])
 
     def kept() -> list[bytes]:
@@ -266,6 +274,44 @@ def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_to
     seconds = [json.loads(text)["session_seconds"] for text in (before[1], kept()[1])]
     assert seconds[1] >= seconds[0]
     assert json.loads(kept()[0])["trials"] == longer.trials
+
+
+class WithLogs(Laboratory):
+    """Its trials leave a log each; Ctrl-C comes before the third."""
+
+    folder: Path
+
+    def run(self, planned: PlannedCell, trial: str) -> Outcome:
+        if len(self.trials) == 2:
+            raise KeyboardInterrupt
+        (self.folder / packing.LOGS / trial).mkdir(parents=True)
+        (self.folder / packing.LOGS / trial / "driver.log").write_text(trial)
+        return super().run(planned, trial)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_interrupted_run_leaves_its_evidence_packed_where_that_is_asked_for(
+    results: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    laboratory, folder = WithLogs(), results / "mine"
+    laboratory.folder = folder
+    measured_by(laboratory, results, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_in(folder, load_preset("smoke", ["repeats=3"]), ["repeats=3"], resume=False, packed=packed)
+    assert len(laboratory.trials) == 2
+    assert (folder / packing.LOGS).exists() != packed
+    for trial in laboratory.trials:
+        assert packing.read(folder, packing.LOGS, f"{trial}/driver.log") == trial.encode()
+
+
+def test_a_run_that_finds_another_one_leaves_that_ones_evidence_alone(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_by(Laboratory(), results, monkeypatch)
+    (results / "mine" / packing.LOGS).mkdir(parents=True)
+    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"):
+        runs.run_in(results / "mine", load_preset("smoke"), (), resume=True, packed=True)
+    assert (results / "mine" / packing.LOGS).exists()
 
 
 def test_a_host_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
