@@ -78,7 +78,8 @@ distclean: clean ## The same, and the project's images, its build cache and .ven
 matrix: images ## An experiment (PRESET=name, RUN=id, RESUME=1): the same as clusterbed run
 	@$(CLUSTERBED) run "$(PRESET)" $(if $(RUN),--run-id "$(RUN)") $(if $(RESUME),--resume)
 
-reproduce: images ## The paper's whole workflow, to be resumed (PRESETS="names", REPEATS=number, PLAN=1: only what is left)
+reproduce: $(if $(PLAN),,images) ## The paper's whole workflow, to be resumed (PRESETS="names", REPEATS=number, PLAN=1: only what is left)
+	@$(if $(PLAN),docker/host/venv.sh)
 	@$(PYTHON) -m experiments.reproduce $(foreach preset,$(PRESETS),--preset "$(preset)") \
 		$(if $(REPEATS),--set "repeats=$(REPEATS)") $(if $(PLAN),--plan)
 
