@@ -29,7 +29,7 @@ from experiments.host.evaluation import Program, attend
 from experiments.host.paths import RESULTS
 
 # Until all workers of a run have compiled, under the smallest quota.
-_COMPILE_SECONDS, _LATE_SECONDS = 25.0, 1.0
+_COMPILE_SECONDS, _LATE_SECONDS = 20.0, 1.0
 
 
 @dataclass(frozen=True)
