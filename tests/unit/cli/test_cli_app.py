@@ -81,6 +81,15 @@ def test_being_told_to_end_is_an_interrupt(capsys: pytest.CaptureFixture[str]) -
     assert "interrupted" in capsys.readouterr().err
 
 
+@pytest.fixture
+def _ctrl_c_heeded() -> Iterator[None]:
+    """Also where the tests run in a shell's background, whose children ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_heeded")
 def test_further_signals_do_not_cut_the_tear_down_short(capfd: pytest.CaptureFixture[str]) -> None:
     before, done = signal.getsignal(signal.SIGTERM), []
 
