@@ -1,32 +1,45 @@
-"""A run's folder over several sessions: changes that it was begun with, interruptions, another run under way."""
+"""A run's folder, over one session and several: name, changes, interruptions, another run beside it, summary."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from runner_fakes import HOST, Laboratory
+from runner_fakes import HOST, Laboratory, plan_of
 
-from experiments.errors import RunFailed
+from experiments.errors import HostError, RunFailed, UserError
 from experiments.matrix.costs import Calibration
-from experiments.matrix.preset import as_run
+from experiments.matrix.plan import PlannedCell
+from experiments.matrix.preset import as_run, load_preset
 from experiments.runner import runs
+from experiments.runner.seam import Outcome
+from experiments.store import packing
 from experiments.store.records import load
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
-    """In place of clusters; results are below tmp_path."""
-    made = Laboratory()
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(runs, "RESULTS", tmp_path)
-    monkeypatch.setattr(runs, "STATE", tmp_path)
+    return tmp_path
+
+
+def measured_by(laboratory: Laboratory, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are made in memory, in place of clusters, on a host of two cores."""
     for name in ("known_calibration", "calibrate"):
         monkeypatch.setattr(runs.environment, name, lambda: Calibration({}))
     monkeypatch.setattr(runs.environment, "host", lambda: HOST)
-    monkeypatch.setattr(runs, "_laboratory", lambda *_: made)
+    monkeypatch.setattr(runs, "_laboratory", lambda *_: laboratory)
+    monkeypatch.setattr(runs, "STATE", state)
+
+
+@pytest.fixture
+def lab(results: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
+    made = Laboratory()
+    measured_by(made, results, monkeypatch)
     return made
 
 
@@ -75,3 +88,156 @@ def test_a_run_beside_another_leaves_nothing_behind(
         runs.run("smoke", "mine", (), resume=False)
     assert not (tmp_path / "mine").exists()
     assert lab.calls == []
+
+
+def test_an_id_that_is_there_needs_resume(results: Path) -> None:
+    (results / "mine").mkdir()
+    with pytest.raises(UserError, match="mine is there already; go on with --resume"):
+        runs.run("smoke", "mine", (), resume=False)
+
+
+def test_resume_needs_a_run(results: Path) -> None:
+    (results / "other").mkdir()
+    (results / "other" / "preset.toml").write_text("# preset: smoke\n")
+    with pytest.raises(UserError, match=r"there is no run 'mine'.*there are: other"):
+        runs.run("smoke", "mine", (), resume=True)
+
+
+def test_resume_without_an_id_takes_the_presets_newest_run(results: Path) -> None:
+    for name, preset in (("smoke-20260101-000000", "smoke"), ("smoke-20260102-000000", "smoke"), ("x", "table-2")):
+        (results / name).mkdir()
+        (results / name / "preset.toml").write_text(f"# preset: {preset}\n")
+    assert runs.folder_of(load_preset("smoke"), None, resume=True).name == "smoke-20260102-000000"
+    with pytest.raises(UserError, match="there is no run of the preset 'engines'"):
+        runs.folder_of(load_preset("engines"), None, resume=True)
+
+
+def test_resume_keeps_to_its_preset(results: Path) -> None:
+    (results / "mine").mkdir()
+    (results / "mine" / "preset.toml").write_text("# preset: table-2\n")
+    with pytest.raises(UserError, match="mine is a run of the preset 'table-2'"):
+        runs.run("smoke", "mine", (), resume=True)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", ".hidden", "x" * 65])
+def test_an_id_is_a_name_of_a_folder(results: Path, name: str) -> None:
+    with pytest.raises(UserError, match="--run-id"):
+        runs.run("smoke", name or "/", (), resume=False)
+    assert list(results.iterdir()) == []
+
+
+def test_a_preset_of_which_nothing_runs_here_is_refused_as_such(results: Path, tmp_path: Path) -> None:
+    path = tmp_path / "linked.toml"
+    path.write_text('schema = 1\ntitle = "t"\n[settings]\nlink = "26mbit"\n[[cells]]\nname = "a"\n')
+    with pytest.raises(HostError, match=r"none of its 1 cells can run here: link = .26mbit.*not built yet"):
+        runs.run(str(path), "mine", (), resume=False)
+    assert not (results / "mine").exists()
+
+
+def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_by(Laboratory(), results, monkeypatch)
+    folder, preset = results / "mine", load_preset("smoke", ["repeats=2"])
+
+    def kept() -> list[bytes]:
+        return [(folder / name).read_bytes() for name in ("plan.json", "summary.json", "environment.json")]
+
+    runs.run_in(folder, preset, ["repeats=2"], resume=False)
+    before = kept()
+    monkeypatch.setattr(runs.environment, "host", lambda: replace(HOST, disk_free_mb=HOST.disk_free_mb - 1))
+    runs.run_in(folder, preset, ["repeats=2"], resume=True)
+    assert kept() == before
+    longer = runs.run_in(folder, load_preset("smoke", ["repeats=3"]), ["repeats=3"], resume=True)
+    seconds = [json.loads(text)["session_seconds"] for text in (before[1], kept()[1])]
+    assert seconds[1] >= seconds[0]
+    assert json.loads(kept()[0])["trials"] == longer.trials
+
+
+class WithLogs(Laboratory):
+    """Its trials leave a log each; Ctrl-C comes before the third."""
+
+    folder: Path
+
+    def run(self, planned: PlannedCell, trial: str) -> Outcome:
+        if len(self.trials) == 2:
+            raise KeyboardInterrupt
+        (self.folder / packing.LOGS / trial).mkdir(parents=True)
+        (self.folder / packing.LOGS / trial / "driver.log").write_text(trial)
+        return super().run(planned, trial)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_interrupted_run_leaves_its_evidence_packed_where_that_is_asked_for(
+    results: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    laboratory, folder = WithLogs(), results / "mine"
+    laboratory.folder = folder
+    measured_by(laboratory, results, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_in(folder, load_preset("smoke", ["repeats=3"]), ["repeats=3"], resume=False, packed=packed)
+    assert len(laboratory.trials) == 2
+    assert (folder / packing.LOGS).exists() != packed
+    for trial in laboratory.trials:
+        assert packing.read(folder, packing.LOGS, f"{trial}/driver.log") == trial.encode()
+
+
+def test_a_run_that_finds_another_one_leaves_that_ones_evidence_alone(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_by(Laboratory(), results, monkeypatch)
+    (results / "mine" / packing.LOGS).mkdir(parents=True)
+    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"):
+        runs.run_in(results / "mine", load_preset("smoke"), (), resume=True, packed=True)
+    assert (results / "mine" / packing.LOGS).exists()
+
+
+def test_a_host_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "STATE", tmp_path)
+    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"), runs.alone():
+        pass
+    with runs.alone():
+        pass
+
+
+def test_a_summary_counts_states_by_cell() -> None:
+    trials = [("a", "measured"), ("a", "failed"), ("b", "measured")]
+    records = [{"kind": "trial", "cell": cell, "status": status, "block": 1, "hash": "h"} for cell, status in trials]
+    records.insert(0, {**records[0], "hash": "of before it changed"})
+    records.append({"kind": "warm-up", "cell": "a", "status": "measured", "block": 1})
+    found = runs.summarise(plan_of(), records, 12.0)
+    assert found["states"] == {"measured": 2, "failed": 1}
+    assert found["cells"]["a"] == {"measured": 1, "failed": 1}
+    assert (found["session_seconds"], found["older"]) == (12.0, 1)
+
+
+def test_two_equal_cells_give_the_noise_floor() -> None:
+    plan = plan_of(same_cells=True, cells=[{"name": "a"}, {"name": "b"}])
+
+    def trial(cell: str, number: int, seconds: float, **changes: Any) -> dict[str, Any]:
+        per_image = dict.fromkeys(("stage_3", "wall", "tasks"), seconds)
+        base = {
+            "kind": "trial",
+            "preset": "aa",
+            "comparison": "aa",
+            "cell": cell,
+            "round": number,
+            "block": 1,
+            "status": "measured",
+            "per_image": per_image,
+            "hash": "h",
+            "settings": {},
+            "trial": f"{number:03d}-{cell}",
+        }
+        return {**base, **changes}
+
+    pairs = [(1.0, 1.02), (1.0, 0.98), (2.0, 2.1)]
+    trials = [trial(cell, n, pair[side]) for n, pair in enumerate(pairs) for side, cell in enumerate("ab")]
+    trials.append(trial("a", 7, 9.0))  # its round has no other side
+    trials.append(trial("b", 7, 1.0, status="invalid"))
+    found = runs.summarise(plan, trials, 1.0)["noise_floor"]["wall"]
+    assert found["value"] == pytest.approx(1.02)
+    assert found["n"] == 3
+    assert found["floor"] == pytest.approx(0.05)
+    assert runs.summarise(plan, trials[:2], 1.0)["noise_floor"] == {}
+    assert runs.summarise(plan_of(), trials, 1.0)["noise_floor"] is None
