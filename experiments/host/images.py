@@ -50,7 +50,7 @@ def build_all(say: Callable[[str], None], *, extra: Collection[str] = ()) -> Non
     """
     engine = Engine()
     wanted = (*IMAGES, *(image for image in OPTIONAL if image.name in extra))
-    prints = fingerprints(wanted)
+    prints = fingerprints(wanted, settings.certificates_fingerprint())
     options: list[str] | None = None
     for image in wanted:
         if _current(engine, image.name, prints[image.name]):
@@ -74,11 +74,15 @@ def require(engine: Engine, tags: set[str]) -> None:
         raise HostError(f"missing image{'s' if len(missing) > 1 else ''}: {listed}; `make images` builds them")
 
 
-def fingerprints(wanted: Sequence[Image] = IMAGES) -> dict[str, str]:
-    """By image: a hash over its folder, what it is made on, and the host's certificates. Parents come first."""
+def fingerprints(wanted: Sequence[Image] = IMAGES, host: str = "") -> dict[str, str]:
+    """By image: a hash over its folder and what it is made on, the same on every host. Parents come first.
+
+    host: what an image carries of the host it is built on (its certificates). It decides whether the image is built
+    anew there; a record leaves it out, so that a run made on one host goes on on another.
+    """
     prints: dict[str, str] = {}
     for image in wanted:
-        digest = hashlib.sha256(settings.certificates_fingerprint().encode())
+        digest = hashlib.sha256(host.encode())
         for parent in image.parents:
             digest.update(prints[parent].encode())
         if image.suite:

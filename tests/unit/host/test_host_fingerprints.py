@@ -74,11 +74,29 @@ def test_a_new_name_or_a_new_file_or_a_mode_is_a_change(folders: Path) -> None:
     assert changed(before) == CHILDREN["spark"]
 
 
-def test_the_hosts_certificates_are_in_every_image(folders: Path) -> None:
+def test_an_image_is_built_anew_where_the_hosts_certificates_differ_and_its_fingerprint_stays(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+    labels: dict[str, dict[str, str]] = {}
+
+    def build(image: images.Image, fingerprint: str, _: list[str]) -> None:
+        built.append(image.name)
+        labels[image.name] = {"org.clusterbed.fingerprint": fingerprint}
+
+    monkeypatch.setattr(images, "_build", build)
+    monkeypatch.setattr(images, "run", lambda *_, **__: None)
+    monkeypatch.setattr(images, "Engine", lambda: Labels(**labels))
+    monkeypatch.setattr(settings, "build_options", list)
     before = images.fingerprints()
+    images.build_all(lambda _: None)
+    images.build_all(lambda _: None)
+    assert built == list(CHILDREN)
     (folders / "no-certificates").mkdir()
     (folders / "no-certificates" / "a.crt").write_text("A")
-    assert changed(before) == set(CHILDREN)
+    images.build_all(lambda _: None)
+    assert built == [*CHILDREN, *CHILDREN]
+    assert changed(before) == set()
 
 
 class Labels:
@@ -89,6 +107,9 @@ class Labels:
 
     def image_labels(self, tag: str) -> dict[str, str] | None:
         return self.known.get(tag.split("/")[1].split(":")[0])
+
+    def image_mb(self, _: str) -> float:
+        return 1.0
 
 
 def test_an_image_is_current_when_it_carries_the_fingerprint() -> None:
