@@ -16,6 +16,7 @@ from experiments.host.paths import ENVIRONMENT, LOGS
 
 STACK = "paper"
 _FINGERPRINT = "org.clusterbed.fingerprint"
+_STAMP = ENVIRONMENT.with_suffix(".stamp")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,21 @@ def require(engine: Engine, tags: set[str]) -> None:
         raise HostError(f"missing image{'s' if len(missing) > 1 else ''}: {listed}; `make images` builds them")
 
 
+def require_current(engine: Engine, names: Collection[str], *, packed: bool) -> None:
+    """Raises HostError that names those of these images that are not what docker/ now says. packed: also the packed
+    environment, which YARN's nodes are sent.
+    """
+    wanted = (*IMAGES, *OPTIONAL)
+    prints = fingerprints(wanted, settings.certificates_fingerprint())
+    stale = [tag(name) for name in sorted(names) if not _current(engine, name, prints[name])]
+    if packed and not _packed(fingerprints(wanted)["python"]):
+        stale.append("the packed environment")
+    if stale:
+        raise HostError(
+            f"not of this checkout: {', '.join(stale)}; `make images` makes {'them' if stale[1:] else 'it'}"
+        )
+
+
 def fingerprints(wanted: Sequence[Image] = IMAGES, host: str = "") -> dict[str, str]:
     """By image: a hash over its folder and what it is made on, the same on every host. Parents come first.
 
@@ -89,7 +105,9 @@ def fingerprints(wanted: Sequence[Image] = IMAGES, host: str = "") -> dict[str, 
             digest.update((FOLDERS / "host" / "base-image.sh").read_bytes())
         folder = FOLDERS / image.name
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            digest.update(f"{path.relative_to(folder)} {path.stat().st_mode & 0o111}".encode() + path.read_bytes())
+            # A file of git's is for all to execute or for none, whatever the user's umask made of it.
+            executable = 0o111 if path.stat().st_mode & 0o100 else 0
+            digest.update(f"{path.relative_to(folder)} {executable}".encode() + path.read_bytes())
         prints[image.name] = digest.hexdigest()[:32]
     return prints
 
@@ -108,8 +126,7 @@ def _build(image: Image, fingerprint: str, options: list[str]) -> None:
 def pack_environment(say: Callable[[str], None]) -> None:
     """Packs the Python environment with conda-pack, for YARN. Skipped when it is packed from the current image."""
     current = fingerprints()["python"]
-    stamp = ENVIRONMENT.with_suffix(".stamp")
-    if ENVIRONMENT.exists() and stamp.exists() and stamp.read_text() == current:
+    if _packed(current):
         say("packed environment: up to date")
         return
     say("packed environment: packing")
@@ -123,5 +140,9 @@ def pack_environment(say: Callable[[str], None]) -> None:
         options=pack,
     )
     partial.rename(ENVIRONMENT)
-    stamp.write_text(current)
+    _STAMP.write_text(current)
     say(f"packed environment: {ENVIRONMENT.stat().st_size / 1e6:.0f} MB in {time.monotonic() - begin:.0f} s")
+
+
+def _packed(fingerprint: str) -> bool:
+    return ENVIRONMENT.exists() and _STAMP.exists() and _STAMP.read_text() == fingerprint

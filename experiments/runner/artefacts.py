@@ -52,6 +52,18 @@ def code_digest(*parts: str) -> str:
 
 
 @cache
+def submission_digest() -> str:
+    """Of what starts nodes and submits jobs: their roles and services, Spark's properties and environment, memory."""
+    files = [ROOT / "experiments" / "render.py", *(ROOT / "compose" / "roles").glob("*.yml")]
+    files += [ROOT / "experiments" / "cluster" / name for name in ("spark.py", "submit.py")]
+    files += (ROOT / "experiments" / "memory").rglob("*.py")
+    digest = hashlib.sha256()
+    for path in sorted(files):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
 def application_digest() -> str:
     """Of the files that go with every job, not of their times."""
     digest = hashlib.sha256()

@@ -28,11 +28,13 @@ from experiments.matrix import clusters
 from experiments.matrix.plan import Plan, PlannedCell
 from experiments.matrix.settings import MODELS, TRAINED, job_keys, job_of
 from experiments.matrix.types import Settings
+from experiments.profiles import load_profiles
 from experiments.render import image as node_image
 from experiments.runner import artefacts, environment, evidence, inputs, nodes, steady
-from experiments.runner.artefacts import FILES, application_digest, made_from
+from experiments.runner.artefacts import FILES, application_digest, made_from, submission_digest
 from experiments.runner.evidence import Times
 from experiments.runner.inputs import Inputs
+from experiments.runner.instructions import reached
 from experiments.runner.samples import Sampler
 from experiments.runner.seam import Outcome, TimedOut
 from experiments.runner.verdict import Ran, Row, invalid
@@ -60,16 +62,20 @@ class Clusters:
         self._inputs = cache(lambda count, side: inputs.prepare(self._source(), count, side))
 
     def environment(self) -> Mapping[str, Any]:
+        used = {name for one in self._plan.runnable if one.cluster for name in _images(one.cluster)}
+        yarn = any(one.cluster and one.cluster.manager == "yarn" for one in self._plan.runnable)
+        images.require_current(Engine(), used, packed=yarn)
         return environment.describe()
 
     def content(self, planned: PlannedCell) -> Mapping[str, Any]:
         settings, given, spec = planned.cell.settings, self._given(planned), planned.cluster
         assert spec is not None
         model, weights = self._folder_of(settings), str(settings["weights"])
-        named = settings.get("engine_setting")
-        chosen = setting(str(named)) if named is not None else None
+        setting_name = settings.get("engine_setting")
+        chosen = setting(str(setting_name)) if setting_name is not None else None
         job = chosen.applied(job_of(settings), spec) if chosen else job_of(settings)
-        used = {node_image(spec, node).split("/")[1].split(":")[0] for node in spec.nodes}
+        profiles, flags = load_profiles(), environment.host().cpu_flags or ()
+        named = [node.profile for node in spec.nodes if node.profile]
         return {
             "model": {"name": model.folder.name, "file": FILES[weights], "made_from": made_from(model)},
             "input": {"source": given.source, "images": len(given.files), "digest": given.digest},
@@ -77,7 +83,10 @@ class Clusters:
             "application": application_digest(),
             "spark": settings_of(spec, job, chosen.spark if chosen else {}),
             "isa": {node.name: dict(isa.environment(node.isa)) for node in spec.nodes},
-            "node_images": {name: self._fingerprints()[name] for name in sorted(used)},
+            "instructions": {node.name: reached(node.isa, flags) for node in spec.nodes},
+            "single_thread": {name: profiles[name].single_thread for name in named},
+            "submission": submission_digest(),
+            "node_images": {name: self._fingerprints()[name] for name in sorted(_images(spec))},
         }
 
     def steady(self) -> Mapping[str, Any]:
@@ -105,15 +114,17 @@ class Clusters:
         scratch = self._folder / ".trial"
         shutil.rmtree(scratch, ignore_errors=True)
         submitted = time.time()
-        sampler = Sampler(nodes.pids(spec.name))
+        sampler, host = Sampler(nodes.pids(spec.name)), steady.Elsewhere()
         try:
-            with sampler:
+            with sampler, host:
                 done = self._submitted(planned, spec, job, scratch)
             staging.fetch_output(spec, job, scratch / "output")
             # What is shipped to a new YARN cluster goes before the submission: it has a phase of its own.
             begun = submitted + (done.ship_environment_seconds or 0.0)
             times = Times(begun, done.submit_seconds, upload, done.ship_environment_seconds)
-            return self._outcome(planned, given, done, times, sampler, trial)
+            elsewhere = host.cores(sum(one.cpu_s for one in sampler.used().values()))
+            outcome = self._outcome(planned, given, done, times, sampler, trial)
+            return Outcome({**outcome.evidence, "cores_elsewhere": elsewhere}, outcome.invalid)
         finally:
             self._keep(spec, scratch, trial, sampler)
 
@@ -126,9 +137,10 @@ class Clusters:
         return {"tear_down_seconds": round(time.monotonic() - begin, 2)}
 
     def clear(self) -> None:
-        """By name, so that it also finds what a run before this one left when it was killed."""
+        """By name, so that it also finds what a session before this one left when it was killed."""
         self._up = self._state = None
         ours = {one.cluster.name for one in self._plan.runnable if one.cluster}
+        ours |= {path.stem for path in (self._folder / "topologies").glob("*.toml")}
         engine = Engine()
         for name in sorted(
             ours & {*engine.clusters(), *(net.removeprefix("clusterbed-") for net in engine.networks())}
@@ -247,6 +259,11 @@ class Clusters:
         except Exception as error:  # whatever it is, it must not take the place of what ended the trial
             self._say(f"{trial}: its evidence could not be kept whole: {error}")
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _images(spec: ClusterSpec) -> set[str]:
+    """Names of the images that its nodes are started from."""
+    return {node_image(spec, node).split("/")[1].split(":")[0] for node in spec.nodes}
 
 
 def _rows(output: Path) -> list[Row]:

@@ -115,6 +115,7 @@ def _contents(folder: Path) -> dict[str, Content]:
 
 def _known(plan: Plan, lab: Laboratory, planned: PlannedCell) -> Known:
     content = {**identity.of_plan(planned), **lab.content(planned)}
+    content |= {"warm_ups": plan.preset.warm_ups, "warm_up_each": plan.preset.warm_up_each}
     content |= {"fresh_cluster": True} if plan.preset.fresh_cluster else {}
     content = json.loads(json.dumps(content, default=dict))
     return Known(content, identity.digest(content))

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from experiments.bench.gate import Ticks, ticks
 
@@ -60,6 +62,28 @@ def wait(
         if waited - said >= _AGAIN:
             said = waited
             say(f"waiting for a steady host, until {PATIENCE:.0f} s: {'; '.join(problems)}")
+
+
+class Elsewhere:
+    """What else the host did from `with` to its end: the engine, this program, and whatever else there is."""
+
+    def __init__(self, read: Callable[[], Ticks] = ticks, clock: Callable[[], float] = time.monotonic) -> None:
+        self._read, self._clock = read, clock
+
+    def __enter__(self) -> Self:
+        self._before, self._begin = self._read(), self._clock()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._after, self._lasted = self._read(), self._clock() - self._begin
+
+    def cores(self, nodes: float) -> float:
+        """How many cores it kept busy on average, beside the processor time of the nodes, in seconds."""
+        passed, idle = self._after.total - self._before.total, self._after.idle - self._before.idle
+        busy = (passed - idle) / os.sysconf("SC_CLK_TCK")
+        return round(max(0.0, busy - nodes) / self._lasted, 3) if self._lasted else 0.0
 
 
 def _problems(busy: float, memory: int, hot: int | None, now_hot: int | None) -> tuple[str, ...]:

@@ -49,6 +49,8 @@ class Videos:
             "node_images": {TABLE_1_IMAGE: images.fingerprints((*images.IMAGES, *images.OPTIONAL))[TABLE_1_IMAGE]},
             "programs": artefacts.code_digest(*_PROGRAMS),
             "limited_cpus": LIMITED_CPUS,
+            # They decide which frames a round has, and in which order its backends come.
+            "rounds": self._rounds,
         }
 
     def steady(self) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,9 @@ def test_a_new_name_or_a_new_file_or_a_mode_is_a_change(folders: Path) -> None:
     file.chmod(0o755)
     assert changed(before) == CHILDREN["spark"]
     before = images.fingerprints()
+    file.chmod(0o700)
+    assert changed(before) == set(), "what a umask takes from others"
+    before = images.fingerprints()
     file = file.rename(file.with_name("walk"))
     assert changed(before) == CHILDREN["spark"]
     before = images.fingerprints()
@@ -118,6 +122,26 @@ def test_an_image_is_current_when_it_carries_the_fingerprint() -> None:
     assert not images._current(engine, "base", "g")  # type: ignore[arg-type]
     assert not images._current(engine, "spark", "f")  # type: ignore[arg-type]
     assert not images._current(engine, "python", "f")  # type: ignore[arg-type]
+
+
+def test_images_of_another_checkout_are_all_named(
+    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prints = images.fingerprints(images.IMAGES, settings.certificates_fingerprint())
+    labels = {name: {"org.clusterbed.fingerprint": prints[name]} for name in ("base", "spark")}
+    monkeypatch.setattr(images, "ENVIRONMENT", tmp_path / "environment.tar.gz")
+    monkeypatch.setattr(images, "_STAMP", tmp_path / "stamp")
+    monkeypatch.setattr(images, "OPTIONAL", ())
+    engine: Any = Labels(**labels)
+    images.require_current(engine, {"base", "spark"}, packed=False)
+    with pytest.raises(HostError, match="not of this checkout: the packed environment; `make images` makes it"):
+        images.require_current(engine, {"base", "spark"}, packed=True)
+    images.ENVIRONMENT.touch()
+    images._STAMP.write_text(images.fingerprints()["python"])
+    images.require_current(engine, {"base", "spark"}, packed=True)
+    (folders / "spark" / "files" / "run").write_text("two")
+    with pytest.raises(HostError, match="clusterbed/python:paper, clusterbed/spark:paper; `make images` makes them"):
+        images.require_current(engine, {"base", "spark", "python"}, packed=False)
 
 
 def test_missing_images_are_all_named() -> None:

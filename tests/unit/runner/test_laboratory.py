@@ -18,7 +18,8 @@ from cluster_app.contract.job import Job
 from cluster_app.contract.result import parse_result
 from experiments.cluster.state import State
 from experiments.cluster.submit import Submitted
-from experiments.errors import RunFailed
+from experiments.errors import HostError, RunFailed
+from experiments.host import images, settings
 from experiments.host.engine import Container, Limits
 from experiments.host.models import Model
 from experiments.matrix.plan import Plan
@@ -26,6 +27,7 @@ from experiments.runner import inputs, laboratory
 from experiments.runner.laboratory import Clusters
 from experiments.runner.loop import run
 from experiments.runner.samples import Used
+from experiments.store.records import RECORDS, load
 from experiments.types import ClusterSpec
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "eventlog" / "app-20261122180000-0001"
@@ -42,6 +44,7 @@ class World:
         self.lost = False  # whether an executor is lost on the way
         self.removed: list[str] = []
         self.tmp = tmp_path
+        self.images = images.fingerprints(images.IMAGES, settings.certificates_fingerprint())
 
     def start(self, spec: ClusterSpec, say: Any) -> State:  # noqa: ARG002
         self.up[spec.name] = spec
@@ -86,6 +89,9 @@ class World:
     def networks(self) -> list[str]:
         return [f"clusterbed-{name}" for name in self.up]
 
+    def image_labels(self, tag: str) -> dict[str, str]:
+        return {"org.clusterbed.fingerprint": self.images[tag.split("/")[1].split(":")[0]]}
+
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
@@ -124,6 +130,17 @@ def plan(**settings: Any) -> Plan:
     return plan_of(repeats=1, settings=settings, cells=[{"name": "only=1"}])
 
 
+def test_an_image_of_another_checkout_is_refused_before_a_cluster_comes_up(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    world.images["spark"] = "of another"
+    made = plan()
+    with pytest.raises(HostError, match=r"not of this checkout: clusterbed/spark:paper; `make images` makes it"):
+        run(made, folder, Clusters(made, folder, print), Watcher())
+    assert (world.jobs, world.up) == ([], {})
+    assert not load(folder / RECORDS).records
+
+
 def test_a_measured_trial_leaves_all_its_evidence(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
@@ -134,6 +151,7 @@ def test_a_measured_trial_leaves_all_its_evidence(world: World, tmp_path: Path) 
     assert trial == "001-only-1"
     assert record["boot"]["quotas"] == {"master": 0.5, "worker-1": 0.75, "worker-2": 0.75}
     assert record["source"] == "synthetic"
+    assert record["cores_elsewhere"] >= 0
     assert record["result"]["engine"] == "fused"
     assert record["phases"]["submit"] == 12.0
     kept = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

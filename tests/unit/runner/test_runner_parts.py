@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from io import StringIO
 from pathlib import Path
@@ -19,9 +20,20 @@ from experiments.errors import UserError
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.runner import inputs, live, steady
 from experiments.runner.identity import changes, digest, of_plan
+from experiments.runner.instructions import BASELINE, reached
 from experiments.runner.loop import file_words, trial_name
 
+AVX2 = {"sse4_1", "avx", "avx2", "fma"}
+VNNI = AVX2 | {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni"}
+
 # Identity
+
+
+def keys(content: Any) -> list[str]:
+    """All keys of a content, at whatever depth."""
+    if isinstance(content, dict):
+        return [*content, *(key for value in content.values() for key in keys(value))]
+    return [key for value in content for key in keys(value)] if isinstance(content, list | tuple) else []
 
 
 def test_the_hash_knows_the_scale_but_not_the_order_of_keys() -> None:
@@ -29,7 +41,34 @@ def test_the_hash_knows_the_scale_but_not_the_order_of_keys() -> None:
     assert digest(of_plan(one)) != digest(of_plan(two))
     content = of_plan(one)
     assert digest(dict(reversed(content.items()))) == digest(content)
-    assert "host" not in json.dumps(sorted(content))
+    assert not {"host", "cpu_model", "cpu_flags", "boot", "kernel"} & set(keys(content))
+
+
+@pytest.mark.parametrize(
+    ("cap", "flags", "isa"),
+    [
+        ("AVX512_CORE_VNNI", VNNI | {"avx512_bf16"}, "AVX512_CORE_VNNI"),
+        ("AVX512_CORE_VNNI", AVX2, "AVX2"),
+        ("AVX", VNNI, "AVX"),
+        (None, VNNI, "AVX512_CORE_VNNI"),
+        (None, AVX2, "AVX2"),
+        ("AVX2", {"sse2"}, BASELINE),
+    ],
+)
+def test_a_node_computes_with_its_cap_or_less_where_the_host_has_less(
+    cap: str | None, flags: set[str], isa: str
+) -> None:
+    assert reached(cap, flags) == isa
+
+
+def test_what_else_the_host_did_is_what_the_nodes_did_not() -> None:
+    hertz = os.sysconf("SC_CLK_TCK")
+    seen = iter([Ticks(idle=0, total=0), Ticks(idle=10 * hertz, total=20 * hertz)])
+    times = iter([0.0, 10.0])
+    with steady.Elsewhere(lambda: next(seen), lambda: next(times)) as host:
+        pass
+    assert host.cores(6.0) == 0.4
+    assert host.cores(11.0) == 0.0
 
 
 def test_changes_name_what_differs_by_its_path() -> None:
