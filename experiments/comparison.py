@@ -27,7 +27,9 @@ from experiments.runner.loop import CONTENTS
 # What two hosts must have in common for their seconds to be comparable.
 HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
 # Parts of a cell's content that may differ: the code whose effect is looked at. What a time is of is none of it.
-CODE = ("application", "engine_setting", "node_images", "spark")
+CODE = ("application", "engine_setting", "node_images", "spark", "submission")
+# A part of a cell's content that means something by its absence.
+FRESH = "fresh_cluster"
 DEFINITION = ("engine_setting.job.timing",)
 # A difference under this share is none: the runs were made at different hours, and an A/A tells only what the same
 # hour does. The halves of one A/A, three quarters of an hour apart, differed by up to 8 %.
@@ -37,6 +39,8 @@ PHASES = "phases"
 TABLES = ("per_image", PHASES, "per_frame")
 # Phases under this many seconds say more about clocks than about code.
 LEAST_SECONDS = 0.1
+# With fewer trials a side, that all of one are over all of the other comes by chance more often than once in twenty.
+LEAST_TRIALS = 4
 
 Floor = Callable[[str], NoiseFloor | None]
 
@@ -63,6 +67,7 @@ class Difference:
 
     ratio: None where there are too few trials for an interval. beyond: -1 where the second is below the first beyond
     noise, 1 where above, else 0. floor: the share that it was held against, APART or the A/A noise if that is larger.
+    few: a run has fewer trials than tell anything, so that nothing is beyond noise.
     """
 
     cell: str
@@ -72,6 +77,7 @@ class Difference:
     ratio: Estimate | None
     beyond: int
     floor: float
+    few: bool
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
                 "high": one.ratio.high if one.ratio else None,
                 "noise_floor": one.floor,
                 "beyond_noise": one.beyond,
+                "few_trials": one.few,
             }
             for one in found.differences
         ],
@@ -221,8 +228,12 @@ def _by_cell(side: Sequence[Seen]) -> dict[str, list[Seen]]:
 
 
 def _changed(before: Sequence[Seen], after: Sequence[Seen], *, code: bool) -> list[str]:
-    """What differs in a cell's content, of its code or of all else. A cell counts with one content a run."""
-    lines = changes(before[-1].content, after[-1].content)
+    """What differs in a cell's content, of its code or of all else. A cell counts with one content a run; a part that
+    the release did not know which made one of them is not compared.
+    """
+    one, other = before[-1].content, after[-1].content
+    known = {*(one.keys() & other.keys()), FRESH}
+    lines = changes(*({key: content[key] for key in content if key in known} for content in (one, other)))
     return [line for line in lines if (line.startswith(CODE) and not line.startswith(DEFINITION)) == code]
 
 
@@ -254,6 +265,7 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
         ratio = _ratio([(one[host], other[host]) for host in shared])
         known = floor(figure)
         noise = max(APART, known.share) if known else APART
+        few = min(len(left), len(right)) < LEAST_TRIALS
         found.append(
             Difference(
                 cell,
@@ -261,8 +273,9 @@ def _differences(cell: str, before: Sequence[Seen], after: Sequence[Seen], floor
                 float(np.median(left)),
                 float(np.median(right)),
                 ratio,
-                statistics.apart(ratio, noise) if ratio else 0,
+                statistics.apart(ratio, noise) if ratio and not few else 0,
                 noise,
+                few,
             )
         )
     return found

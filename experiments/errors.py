@@ -33,3 +33,7 @@ class HostError(ClusterbedError):
     """The input is right, and this host cannot do it."""
 
     exit_status = 3
+
+
+class NothingRunsHere(HostError):
+    """Of a preset no cell can run on this host, which says nothing of others."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import hmean
-
-from experiments.analysis.scaling import Fit
-from experiments.analysis.statistics import NoEstimate, NoiseFloor, Numbers, Ratio, by_block, differs, ratio, summary
+from experiments.analysis.jobs import JobTimes
+from experiments.analysis.statistics import (
+    ENOUGH,
+    UNSEEN,
+    NoEstimate,
+    NoiseFloor,
+    Ratio,
+    by_block,
+    differs,
+    ratio,
+    summary,
+)
 from experiments.analysis.trials import Observation
-from experiments.bench.statistics import CONFIDENCE, SEED, Estimate
+from experiments.bench.statistics import Estimate
 from experiments.report.text import joined, number_text, percent_text
 
 # Workers beyond this many times the measured ones are not advised: a curve says nothing there.
@@ -26,16 +33,6 @@ class Wish:
     images: int
     deadline: float | None = None
     budget: float | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """A measured job: seconds from submission to its end, of so many images on so many workers, in a round."""
-
-    workers: float
-    images: int
-    seconds: float
-    round: int
 
 
 @dataclass(frozen=True)
@@ -60,90 +57,42 @@ class Advice:
     warnings: tuple[str, ...]
 
 
-def fixed_seconds(jobs: Iterable[Job]) -> tuple[float, ...]:
-    """What a job takes whatever its images, by each two jobs of one round and as many workers whose images differ.
+def workers_for(wish: Wish, times: JobTimes) -> Advice:
+    """Advice for a wish, from what jobs were measured to take.
 
-    Empty where there are no two such jobs: times of one number of images do not tell what a job takes once from what
-    each image takes.
+    Where what a job takes once is not known, advice is for the measured numbers of images only. With a deadline the
+    fewest workers that keep it; without, the fewest that are as fast as any that the budget allows; without a budget
+    too, of the numbers that were measured: a law alone is no reason for others.
     """
-    rounds: dict[tuple[int, float], list[Job]] = {}
-    for job in jobs:
-        rounds.setdefault((job.round, job.workers), []).append(job)
-    found = []
-    for same in rounds.values():
-        few, many = min(same, key=lambda job: job.images), max(same, key=lambda job: job.images)
-        if many.images > few.images:
-            each = (many.seconds - few.seconds) / (many.images - few.images)
-            found.append(few.seconds - each * few.images)
-    return tuple(found)
-
-
-def fixed_of(fixed: Sequence[float]) -> float:
-    """The seconds that are taken off each job before a curve is fitted to what its images take; 0 if not known."""
-    return max(0.0, float(np.median(fixed))) if fixed else 0.0
-
-
-def workers_for(wish: Wish, curve: Fit, fixed: Sequence[float], measured: Sequence[int], block: int) -> Advice:
-    """Advice for a wish, from what was measured in a host block.
-
-    curve: seconds per image by workers, without what a job takes whatever its images; fixed: that, as `fixed_seconds`
-    has it; measured: the numbers of images that were. With no `fixed`, advice is for measured numbers only. Without
-    deadline and budget, as many workers as are fastest, none that were not measured: a law alone is no reason for more.
-    """
-    if not fixed and wish.images not in measured:
+    if not times.tells_apart and wish.images not in times.images:
         return none_for(
             wish,
-            f"all alike cells have {joined([str(number) for number in measured])} images, which does not tell what a "
-            "job takes once from what each image takes; a cell with another number of images would",
+            f"all alike cells have {joined([str(number) for number in times.images])} images, which does not tell what "
+            "a job takes once from what each image takes; a cell with another number of images would",
         )
-    most = max(1, math.floor(curve.most * _REACH))
-    start = _Start(fixed, measured)
-    costs = tuple(_cost(wish.images, workers, curve, start, block) for workers in range(1, most + 1))
     limited = wish.deadline is not None or wish.budget is not None
-    fitting = [one for one in costs if (_keeps(one, wish) if limited else one.workers <= curve.most)]
-    if wish.deadline is None:
-        # Nobody waits for it at a certain time: the fastest that the budget allows.
-        chosen = min(fitting, key=lambda one: one.seconds.value, default=None)
+    reach = range(1, max(1, math.floor(times.workers[-1] * _REACH)) + 1)
+    costs = tuple(_cost(wish.images, workers, times) for workers in reach)
+    looked_at = [one for one in costs if limited or one.workers in times.workers]
+    fitting = [one for one in looked_at if _keeps(one, wish)]
+    if wish.deadline is None and fitting:
+        best = min(fitting, key=lambda one: one.seconds.value)
+        as_fast = (one for one in fitting if times.over(one.workers, best.workers, wish.images).low <= 1 + UNSEEN)
+        chosen: Cost | None = min(as_fast, key=lambda one: one.workers)
     else:
         chosen = fitting[0] if fitting else None
-    return Advice(
-        chosen.workers if chosen else None, costs, _said(wish, chosen, costs), _warnings(wish, chosen, curve, measured)
-    )
+    said, warnings = _said(wish, chosen, looked_at), _warnings(wish, chosen, times)
+    return Advice(chosen.workers if chosen else None, costs, said, warnings)
 
 
 def none_for(wish: Wish, why: str) -> Advice:
     return Advice(None, (), f"No advice for {wish.images} images: {why}.", ())
 
 
-@dataclass(frozen=True)
-class _Start:
-    """What a job takes once, `fixed`, and the numbers of images whose times it was taken off."""
-
-    fixed: Sequence[float]
-    measured: Sequence[int]
-
-    def drawn(self, count: int) -> tuple[Numbers, Numbers]:
-        """Seeded draws of the median, and what each adds to an image's time: where a job takes less once, its images
-        took more of the same measured seconds.
-        """
-        if not self.fixed:
-            return np.zeros(count), np.zeros(count)
-        chance = np.random.default_rng(SEED)
-        resampled = chance.choice(np.asarray(self.fixed, np.float64), (count, len(self.fixed)))
-        start = np.maximum(0.0, np.median(resampled, axis=1))
-        return start, (fixed_of(self.fixed) - start) / float(hmean(self.measured))
-
-
-def _cost(images: int, workers: int, curve: Fit, start: _Start, block: int) -> Cost:
-    """Of one job to come, so the spread of single trials is in the interval beside the curve's own uncertainty."""
-    per_image = curve.drawn_seconds(workers, block)
-    once, shift = start.drawn(len(per_image))
-    chance = np.random.default_rng(SEED)
-    jobs = (once + images * np.maximum(0.0, per_image + shift)) * np.exp(chance.normal(0, curve.spread, len(per_image)))
-    seconds = fixed_of(start.fixed) + images * curve.seconds(workers, block)
-    low, high = map(float, np.quantile(jobs, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)))
-    whole = Estimate(seconds, min(low, seconds), max(high, seconds), curve.n)
-    return Cost(workers, whole, Estimate(workers * seconds, workers * whole.low, workers * whole.high, curve.n))
+def _cost(images: int, workers: int, times: JobTimes) -> Cost:
+    one = times.seconds(workers, images)
+    paid = Estimate(workers * one.value, workers * one.low, workers * one.high, one.n)
+    return Cost(workers, one, paid)
 
 
 def _keeps(one: Cost, wish: Wish) -> bool:
@@ -166,7 +115,7 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
             f"{_range(cheapest.worker_seconds)} worker-seconds."
         )
     said = f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''} for {wish.images} images"
-    said += f" within {within}" if within else ", the fastest of those measured"
+    said += f" within {within}" if within else ", the fewest measured that are as fast as any"
     takes = f"{_range(chosen.seconds)} s, {_range(chosen.worker_seconds)} worker-seconds (95 % intervals)"
     cheapest = min(costs, key=lambda one: one.worker_seconds.value)
     if within or cheapest.workers == chosen.workers:
@@ -175,17 +124,17 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
     return f"{said}: {takes}; the cheapest, {cheapest.workers}: {cheap}."
 
 
-def _warnings(wish: Wish, chosen: Cost | None, curve: Fit, measured: Sequence[int]) -> tuple[str, ...]:
-    found = []
-    if chosen and not curve.least <= chosen.workers <= curve.most:
-        found.append(f"{chosen.workers} workers lie outside of what was measured, {curve.least:g} to {curve.most:g}")
-    if not measured or not min(measured) <= wish.images <= max(measured):
-        seen = " to ".join(dict.fromkeys((str(min(measured)), str(max(measured))))) if measured else "none"
+def _warnings(wish: Wish, chosen: Cost | None, times: JobTimes) -> tuple[str, ...]:
+    found, (least, *_, most) = [], times.workers
+    if chosen and not least <= chosen.workers <= most:
+        found.append(f"{chosen.workers} workers lie outside of what was measured, {least:g} to {most:g}")
+    if not times.images[0] <= wish.images <= times.images[-1]:
+        seen = " to ".join(dict.fromkeys((str(times.images[0]), str(times.images[-1]))))
         found.append(f"{wish.images} images lie outside of what was measured, {seen}")
-    if not curve.check.holds:
-        far = percent_text(curve.check.largest)
+    if not times.check.holds:
+        far = percent_text(times.check.largest)
         found.append(
-            f"{curve.law.name} misses the times at {curve.check.at:g} workers by {far}, more than their spread explains"
+            f"the law misses the times at {times.check.at:g} workers by {far}, more than their spread explains"
         )
     return tuple(found)
 
@@ -223,6 +172,8 @@ def best_of(values: Mapping[str, Sequence[Observation]], floor: NoiseFloor | Non
         found = ratio(seen, present[best])
         if not isinstance(found, Ratio):
             unsure.append(f"{name}: {found.reason}")
+        elif found.few:
+            unsure.append(f"{name}: {found.estimate.n} pairs of trials; {ENOUGH} are needed")
         elif differs(found.estimate, floor) > 0:
             slower[name] = found.estimate
         else:

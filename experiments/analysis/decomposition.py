@@ -21,8 +21,9 @@ from experiments.report.text import percent_text, seconds_text
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         "start-up": "from submission to a session with executors, and the end of the process",
+        "inventory": "once a job: files listed and classified, the model fetched, its arithmetic checked",
         "compile": "the model loaded and compiled by workers",
-        "reading": "files listed and classified, read by Spark's reader; the model fetched, its arithmetic checked",
+        "reading": "files read by Spark's reader",
         "compute": "decoding, preprocessing, inference, post-processing",
         "serialisation": "rows between Spark and Python around predict",
         "writing": "output committed",
@@ -32,22 +33,24 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "scheduling": "slots idle before a task's launch, and tasks outside their run time",
         "driver": "slots idle while only the driver worked",
         "failed attempts": "tasks that were run again",
-        "other": "in tasks, outside of what workers timed: the start of Python above all",
+        "other": "in tasks, outside of what workers timed: the start of Python, and what is read lazily in them",
     }
 )
 # Smaller shares of the whole are not named in a sentence.
 _WORTH_NAMING = 0.05
 
 # Tasks of these phases do one thing; in all others workers say what they did.
-_OF_PHASE = {"inventory": "reading", "read": "reading", "preprocess": "compute", "commit": "writing"}
+_OF_PHASE = {"inventory": "inventory", "read": "reading", "preprocess": "compute", "commit": "writing"}
 _OF_WORKER = {
     "compile": ("load_seconds", "compile_seconds"),
     "compute": ("decode_seconds", "infer_seconds", "postprocess_seconds", "encode_seconds"),
     "serialisation": ("input_seconds", "output_seconds"),
 }
 # Phases that the driver works in by itself, beside its stages.
-_OF_DRIVER = {"inventory": "reading", "commit": "writing"}
+_OF_DRIVER = {"inventory": "inventory", "commit": "writing"}
 _START = "start"
+# The timing under which stages are lazy, as the paper has them.
+_LAZY = "paper"
 _NEEDED = ("images", "slots", "phases.submit", "phases.total", "phases.start", "result.threads_per_task")
 
 
@@ -147,12 +150,15 @@ def difference(before: str, first: Decomposition, after: str, second: Decomposit
 
 
 def _unmeasured(trial: Trial, tasks: Sequence[TaskRow]) -> tuple[str, ...]:
-    """Parts for which a host that had tasks has said nothing: cgroup samples, or its workers' own seconds."""
+    """Parts for which a host that had tasks has said nothing: cgroup samples, or its workers' own seconds; and reading
+    where it is done lazily, in tasks of another phase, which time it with all else that they do.
+    """
     hosts = {task.host for task in tasks}
     said = {one.get("host") for one in _workers(trial)}
     sampled = all(trial.figure(f"used.{host}.throttled_s") is not None for host in hosts)
     asked = any((task.phase or "") not in _OF_PHASE for task in tasks)
     missing = [*(() if said or not asked else _OF_WORKER), *(() if sampled else ("throttled",))]
+    missing += ["reading"] if trial.settings.get("timing") == _LAZY and trial.figure("phases.read") else []
     return tuple(part for part in PARTS if part in missing)
 
 
@@ -202,7 +208,8 @@ def _worker(trial: Trial, host: str, key: str) -> float:
 
 
 def _workers(trial: Trial) -> Sequence[Mapping[str, Any]]:
-    return trial.evidence["result"].get("workers") or ()
+    found = trial.evidence["result"].get("workers")
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list | tuple) else ()
 
 
 def _run(task: TaskRow) -> float:

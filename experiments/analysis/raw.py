@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
 
 from experiments.errors import UserError
 from experiments.eventlog import TaskRow
@@ -56,12 +57,21 @@ def _json(path: Path, text: str | None) -> Any:
 
 def _rows(kind: type[Row], entries: Iterable[Any], path: Path) -> tuple[Row, ...]:
     """Keys that this release does not know are left aside: a later one may have added them."""
-    known = {one.name for one in fields(kind)}
-    needed = {one.name for one in fields(kind) if one.default is MISSING}
-    found = []
-    for number, entry in enumerate(entries, start=1):
-        missing = sorted(needed - entry.keys()) if isinstance(entry, Mapping) else ["a table"]
-        if missing:
-            raise UserError(f"{path}: entry {number} lacks {', '.join(missing)}; restore the file")
-        found.append(kind(**{key: entry[key] for key in known & entry.keys()}))
-    return tuple(found)
+    try:
+        return cast(tuple[Row, ...], _ADAPTERS[kind].validate_python(tuple(entries)))
+    except ValidationError as error:
+        first, *_ = error.errors(include_url=False)
+        number, *keys = first["loc"] or ("",)
+        where = f"entry {int(number) + 1}" if isinstance(number, int) else "its entries"
+        key = ".".join(map(str, keys))
+        if first["type"] == "missing" or not key:
+            what = f"lacks {key or 'a table'}"
+        else:
+            what = f"has {key} = {json.dumps(first['input'], default=str)[:40]}: {first['msg']}"
+        raise UserError(f"{path}: {where} {what}; restore the file") from None
+
+
+_ADAPTERS: Mapping[type, TypeAdapter[Any]] = {
+    TaskRow: TypeAdapter(tuple[TaskRow, ...]),
+    Sample: TypeAdapter(tuple[Sample, ...]),
+}

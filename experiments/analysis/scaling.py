@@ -104,7 +104,6 @@ class Fit:
     one_worker: Mapping[int, Estimate]
     solution: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
-    spread: float
     check: Check
     least: float
     most: float
@@ -125,7 +124,7 @@ class Fit:
 
     def band(self, workers: float, block: int) -> Estimate:
         """The curve with its 95 % interval."""
-        low, high = np.quantile(self.drawn_seconds(workers, block), _TAILS)
+        low, high = np.quantile(self.drawn_seconds(workers, block), TAILS)
         return Estimate(self.seconds(workers, block), float(low), float(high), self.n)
 
     @cached_property
@@ -138,7 +137,7 @@ class Fit:
         return drawn
 
 
-_TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
 def fit(law: Law, points: Sequence[Point]) -> Fit | NoFit:
@@ -171,7 +170,7 @@ def fit(law: Law, points: Sequence[Point]) -> Fit | NoFit:
         return NoFit(f"{law.name}: these points do not determine its parameters")
     variance = 2 * found.cost / freedom
     covariance = variance * np.linalg.inv(square)
-    reach = float(t_distribution.ppf(_TAILS[1], freedom)) * np.sqrt(np.diag(covariance))
+    reach = float(t_distribution.ppf(TAILS[1], freedom)) * np.sqrt(np.diag(covariance))
     low, high = np.maximum(found.x - reach, lower), np.minimum(found.x + reach, upper)
     ends = zip(found.x, low, high, strict=True)
     estimates = [Estimate(float(value), float(least), float(most), len(points)) for value, least, most in ends]
@@ -181,23 +180,25 @@ def fit(law: Law, points: Sequence[Point]) -> Fit | NoFit:
         one_worker={block: _exp(one) for block, one in zip(blocks, estimates[size:], strict=True)},
         solution=tuple(map(float, found.x)),
         covariance=tuple(tuple(map(float, row)) for row in covariance),
-        spread=math.sqrt(variance),
-        check=_check(points, found.fun, size + len(blocks)),
+        check=lack_of_fit([(point.block, point.workers) for point in points], found.fun, size + len(blocks)),
         least=counts[0],
         most=counts[-1],
         n=len(points),
     )
 
 
-def _check(points: Sequence[Point], residuals: Numbers, used: int) -> Check:
-    """The lack-of-fit test: means of repeats around the curve, against repeats around their means."""
-    places = [(point.block, point.workers) for point in points]
+def lack_of_fit(places: Sequence[tuple[int, float]], residuals: Numbers, used: int) -> Check:
+    """The lack-of-fit test: means of repeats around the curve, against repeats around their means.
+
+    places: of each residual, (a group's number, workers): those of one place are repeats; residuals: of logarithms;
+    used: how many parameters were fitted.
+    """
     groups = {place: residuals[[other == place for other in places]] for place in sorted(set(places))}
     means = {place: float(np.mean(group)) for place, group in groups.items()}
     at = max(means, key=lambda place: abs(means[place]))
     misfit = sum(len(group) * means[place] ** 2 for place, group in groups.items())
     spread = sum(float(np.sum((group - means[place]) ** 2)) for place, group in groups.items())
-    above, below = len(groups) - used, len(points) - len(groups)
+    above, below = len(groups) - used, len(residuals) - len(groups)
     chance = None
     if above > 0 and below > 0:
         chance = float(f_distribution.sf(misfit / above / (spread / below), above, below)) if spread else 0.0
@@ -219,7 +220,7 @@ def fastest_workers(found: Fit) -> Estimate | None:
     drawn = found.draws
     with np.errstate(divide="ignore"):
         peaks = np.sqrt((1 - drawn[:, 0]) / drawn[:, 1])
-    low, high = np.quantile(peaks, _TAILS, method="nearest")
+    low, high = np.quantile(peaks, TAILS, method="nearest")
     return Estimate(math.sqrt((1 - contention) / coherency), float(low), float(high), found.n)
 
 

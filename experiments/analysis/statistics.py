@@ -23,8 +23,8 @@ from experiments.errors import RunFailed
 
 # Fewer repeats than this do not carry a 95 % interval.
 ENOUGH = 5
-# A difference under this share is none where no A/A says how much the same thing differs from itself: a narrow interval
-# tells that it came again in each round, not that it would between two starts of the same.
+# A difference under this share is none, whatever an A/A says: a narrow interval tells that it came again in each round,
+# not that it would between two starts of the same.
 UNSEEN = 0.02
 # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): flagged where the modified z-score is over this.
 OUTLIER = 3.5
@@ -137,10 +137,15 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
 
 
 def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> NoiseFloor | NoEstimate:
-    """From the trials of one cell under two names: the farthest from 1 that the interval of their ratio reaches."""
+    """From the trials of one cell under two names: the farthest from 1 that the interval of their ratio reaches.
+
+    None of fewer pairs than an interval needs: by chance they may differ by nothing.
+    """
     found = ratio(one, same)
     if isinstance(found, NoEstimate):
         return found
+    if found.few:
+        return NoEstimate(f"{found.estimate.n} pairs of trials; {ENOUGH} are needed")
     ends = (found.estimate.low, found.estimate.high)
     return NoiseFloor(math.exp(max(abs(math.log(end)) for end in ends)) - 1, found)
 
@@ -148,9 +153,9 @@ def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> Nois
 def differs(found: Estimate, floor: NoiseFloor | None) -> int:
     """-1 where a ratio is below 1 beyond its own interval and beyond the floor, 1 where above, else 0.
 
-    Without an A/A of the figure the floor is UNSEEN.
+    The floor is UNSEEN at least: an A/A of another cell that came out quieter does not make this one quieter.
     """
-    return apart(found, floor.share if floor else UNSEEN)
+    return apart(found, max(floor.share, UNSEEN) if floor else UNSEEN)
 
 
 def apart(found: Estimate, share: float) -> int:

@@ -15,6 +15,8 @@ Record = Mapping[str, Any]
 
 TRIAL, MEASURED = "trial", "measured"
 SKIPPED = "skipped"
+# Worker-seconds that an image costs: a worker is paid for from a job's submission on, and not for its stages alone.
+PAID = "per_image.paid_worker_seconds"
 # Why a trial is left out whose cell has changed since, or whose round was made again as a whole.
 OLD, CUT = "of an older content", "of a round that was cut and made again"
 
@@ -39,9 +41,14 @@ class Trial:
     def figure(self, path: str) -> float | None:
         """The number at a path of the record, such as "per_image.stage_3"; None where the trial has none, or no finite.
 
-        An entry of a list is found by its name or host; "*" adds up what all entries have.
+        An entry of a list is found by its name or host; "*" adds up what all entries have. PAID, which records do
+        not have, is their executors times the wall time of an image.
         """
-        return _number(self.evidence, path.split("."))
+        found = _number(self.evidence, path.split("."))
+        if found is None and path == PAID:
+            executors, wall = self.figure("executors"), self.figure("per_image.wall")
+            return None if executors is None or wall is None else executors * wall
+        return found
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,11 @@ def _trial(record: Record, number: int) -> Trial:
             if key in record and not isinstance(record[key], kind):
                 found = json.dumps(record[key])[:40]
                 raise UserError(f"records.jsonl: record {number}: {key} = {found}: is not {called}; restore the file")
+    core = record.get("core")
+    if core is not None and (isinstance(core, bool) or not isinstance(core, int | float)):
+        raise UserError(
+            f"records.jsonl: record {number}: core = {json.dumps(core)[:40]}: is not a number; restore the file"
+        )
     return Trial(
         name=str(_needed(record, "trial", number)),
         preset=str(_needed(record, "preset", number)),
@@ -191,7 +203,7 @@ def _trial(record: Record, number: int) -> Trial:
         cell=str(record["cell"]),
         block=_needed(record, "block", number),
         round=_needed(record, "round", number),
-        core=record.get("core"),
+        core=core,
         settings=_needed(record, "settings", number),
         evidence=record,
     )

@@ -17,6 +17,7 @@ from experiments.bench.types import Bench, Figure, Group, Provenance
 from experiments.cli import output
 from experiments.cli.app import guarded
 from experiments.errors import RunFailed
+from experiments.host.alone import alone
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -36,12 +37,14 @@ def bench(
     """Measure the figures of a group. What is complete is kept: an interrupted run goes on where it was."""
     groups = chosen(group, step or ())
     now = measured_with()
-    if quick:
-        failures = _try_out(groups, now)
-    else:
-        failures = [] if show else _measure(groups, now, fresh=fresh)
+    if show:
+        _print(groups, store.read_latest(), now)
+        return
+    with alone():
+        failures = _try_out(groups, now) if quick else _measure(groups, now, fresh=fresh)
+    if not quick:
         latest = store.read_latest()
-        if not show and ABLATION in groups:
+        if ABLATION in groups:
             ablation.write(latest)
         _print(groups, latest, now)
     if failures:

@@ -21,7 +21,7 @@ from experiments.host.command import run as command
 from experiments.matrix.plan import Plan, make_plan
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.matrix.types import Preset
-from experiments.runner import artefacts, environment, loop, runs
+from experiments.runner import artefacts, environment, loop
 from experiments.runner.laboratory import Clusters
 from experiments.runner.progress import MEASURED
 
@@ -92,8 +92,7 @@ def ran(preset: Preset, folder: Path, bench: Bench) -> list[Record]:
     plan = make_plan(preset, environment.host(), environment.calibrate())
     folder.mkdir()
     watch, begin = Stopwatch(bench.say), time.monotonic()
-    with runs.alone():
-        loop.run(plan, folder, Clusters(plan, folder, bench.say), watch)
+    loop.run(plan, folder, Clusters(plan, folder, bench.say), watch)
     seconds = time.monotonic() - begin
     shutil.rmtree(folder)
     planned = plan.seconds

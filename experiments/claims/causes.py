@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -21,7 +22,11 @@ from experiments.claims.types import (
     Evidence,
     Verdict,
 )
+from experiments.report.text import percent_text, ratio_text
 from experiments.shapes import Shape, Text
+
+# A cause explains something where it makes this share of it.
+_MOST_OF_IT = 0.5
 
 
 class CauseRule(Shape):
@@ -29,17 +34,20 @@ class CauseRule(Shape):
 
     expect "more": the claim is that this makes `present` take more. "none": that something else does; where this alone
     makes a difference it is refuted, and where it makes none it stays open, since what else there is was not varied.
+    explains: the ratio that would be all of what is to be explained. A cause that makes less than half of it (of its
+    logarithm, since causes multiply) is a part of the answer and not the answer: the claim stays open.
     """
 
     present: OneSide
     absent: OneSide
     varies: Annotated[list[Text], Field(min_length=1, description="a list of settings", examples=[["link"]])]
     expect: Literal["more", "none"]
+    explains: Annotated[float | None, Field(gt=1, description="a ratio of more than 1")] = None
 
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
-    """Supported where the difference is beyond noise, however small; refuted where it goes the other way, or none is
-    seen and the whole interval lies within SAME; else open.
+    """Supported where the difference is beyond noise and half of what is to be explained at least; refuted where it
+    goes the other way, or none is seen and the whole interval lies within SAME; else open.
     """
     found = compare(rule.present, rule.absent, evidence)
     if isinstance(found, Verdict):
@@ -52,6 +60,10 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, OPEN)
     one = found.ratio.estimate
     direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
+    if found.differs > 0 and rule.explains is not None:
+        share = math.log(one.value) / math.log(rule.explains)
+        said += f", {percent_text(share)} of the {ratio_text(rule.explains)} to be explained"
+        direction = direction if math.log(one.low) >= _MOST_OF_IT * math.log(rule.explains) else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
 

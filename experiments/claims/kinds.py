@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from experiments.claims import causes, levels, rules
+from experiments.claims import causes, levels, parts, rules
 from experiments.claims.types import Evidence, Verdict
 from experiments.shapes import Shape
 
@@ -16,6 +16,7 @@ RULES: dict[str, tuple[type[Shape], Callable[[Any, Evidence], Verdict]]] = {
     "bounds": (levels.BoundsRule, levels.bounds),
     "fact": (levels.FactRule, levels.fact),
     "cause": (causes.CauseRule, causes.cause),
+    "part": (parts.PartRule, parts.part),
     "later": (causes.WhyRule, causes.later),
     "not testable": (causes.WhyRule, causes.not_testable),
     "open": (causes.WhyRule, causes.still_open),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -11,7 +11,24 @@ from pydantic import Field
 
 from experiments.claims.kinds import RULES
 from experiments.claims.sides import Unclear
-from experiments.claims.types import CAUSES, DIRECTIONS, NOT_MEASURED, OPEN, Claim, Entry, Evidence, Verdict
+from experiments.claims.types import (
+    CAUSES,
+    DIRECTIONS,
+    HOLDS,
+    NO_DIFFERENCE,
+    NOT_COMPARABLE,
+    NOT_MEASURED,
+    NOT_TESTABLE,
+    OPEN,
+    REFUTED,
+    REVERSED,
+    SUPPORTED,
+    UNDECIDED,
+    Claim,
+    Entry,
+    Evidence,
+    Verdict,
+)
 from experiments.errors import RunFailed, UserError
 from experiments.shapes import Schema, Shape, Text, parse, read_toml, unknown
 
@@ -20,6 +37,8 @@ CLAIMS = Path(__file__).with_name("claims.toml")
 QUESTIONS = Path(__file__).with_name("questions.toml")
 # Of several rules the first that has something to say gives the verdict.
 _SILENT = (NOT_MEASURED, OPEN)
+# Of rules that must all hold, the one that is worst off gives it.
+_WORST_FIRST = (REVERSED, REFUTED, NOT_TESTABLE, NOT_MEASURED, OPEN, UNDECIDED, NO_DIFFERENCE, HOLDS, SUPPORTED)
 
 
 class _ClaimTable(Shape):
@@ -28,6 +47,7 @@ class _ClaimTable(Shape):
     paper: str = Field("", description="the figure that the paper states, as text")
     conditions: str = Field("", description="a text")
     cause: bool = Field(False, description="true or false")
+    together: bool = Field(False, description="true or false: whether all rules must hold")
     rules: Annotated[list[dict[str, Any]], Field(min_length=1, description="tables [[ID.rules]]")]
 
 
@@ -54,18 +74,25 @@ def load_claims(path: Path = CLAIMS) -> Mapping[str, Claim]:
             except UserError as error:
                 problems += error.messages
             rules.append((kind, parameters))
-        claims[id_] = Claim(id_, table.says, table.where, table.paper, table.conditions, table.cause, tuple(rules))
+        claims[id_] = Claim(
+            id_, table.says, table.where, table.paper, table.conditions, table.cause, tuple(rules), table.together
+        )
     if problems:
         raise UserError(*problems)
     return claims
 
 
 def judge(claim: Claim, evidence: Evidence) -> Verdict:
-    """By the claim's rules in their order; what the later ones say besides goes into the conditions."""
+    """By the claim's rules in their order, or all together; what the others say besides goes into the conditions."""
     found = [_judged(kind, parameters, evidence, claim.id) for kind, parameters in claim.rules]
-    telling = [one for one in found if one.direction not in _SILENT] or found[:1]
+    if claim.together:
+        telling = sorted(found, key=lambda one: _WORST_FIRST.index(one.direction))
+    else:
+        telling = [one for one in found if one.direction not in _SILENT]
+        # Of those that decide nothing, what was seen says more than what was not measured.
+        telling = telling or [one for one in found if one.trials] or found[:1]
     first, others = telling[0], telling[1:]
-    also = tuple(f"also: {one.direction}: {one.said}" for one in others)
+    also = tuple(f"also: {_short(one)}: {one.said}" for one in others)
     # A cause that was not looked into is open, whatever its rule calls that.
     direction = OPEN if claim.cause and first.direction == NOT_MEASURED else first.direction
     allowed = CAUSES if claim.cause else DIRECTIONS
@@ -76,14 +103,23 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     return replace(first, direction=direction, conditions=(*first.conditions, *also))
 
 
+def _short(verdict: Verdict) -> str:
+    size = "" if verdict.size == NOT_COMPARABLE else f", size: {verdict.size}"
+    return f"{verdict.direction}{size}"
+
+
 def ledger(evidence: Evidence, claims: Mapping[str, Claim] | None = None) -> tuple[Entry, ...]:
     """A line for each claim, in the file's order."""
     return tuple(Entry(one, judge(one, evidence)) for one in (claims or load_claims()).values())
 
 
-def as_json(entries: tuple[Entry, ...]) -> dict[str, Any]:
-    """The ledger as `clusterbed claims --json` prints it."""
-    return {"schema": 1, "claims": {entry.claim.id: _entry_json(entry) for entry in entries}}
+def as_json(entries: Iterable[Entry], questions: Iterable[Entry]) -> dict[str, Any]:
+    """The ledger as `clusterbed claims --json` prints it, and beside it what the paper leaves open."""
+    return {
+        "schema": 1,
+        "claims": {entry.claim.id: _entry_json(entry) for entry in entries},
+        "questions": {entry.claim.id: _entry_json(entry) for entry in questions},
+    }
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:

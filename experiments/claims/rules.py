@@ -69,16 +69,20 @@ def _direction(found: Found, expect: str, times: float) -> str:
     seen, one = found.differs, found.ratio.estimate
     if expect == "more" and times > 1:
         return HOLDS if one.low >= times else REVERSED if one.high < times else UNDECIDED
-    if expect == "less":
-        return {-1: HOLDS, 0: NO_DIFFERENCE, 1: REVERSED}[seen]
-    if expect == "more":
-        return {-1: REVERSED, 0: NO_DIFFERENCE, 1: HOLDS}[seen]
+    if expect in ("less", "more"):
+        wanted = -1 if expect == "less" else 1
+        return HOLDS if seen == wanted else REVERSED if seen else _nothing_seen([one])
     if expect == "not less":
         # Nothing seen is only worth something where a difference would have been.
         return {-1: REVERSED, 0: HOLDS if one.low >= 1 / (1 + SAME) else UNDECIDED, 1: HOLDS}[seen]
     if within(one):
         return HOLDS
     return REVERSED if seen and not _reaches(one) else UNDECIDED
+
+
+def _nothing_seen(ratios: Sequence[Estimate]) -> str:
+    """Of ratios of which none differs beyond noise: whether a difference would have been seen in each."""
+    return NO_DIFFERENCE if all(map(within, ratios)) else UNDECIDED
 
 
 def within(one: Estimate) -> bool:
@@ -120,15 +124,26 @@ def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
         return missing[0]
     whole = [(winner, rival, found) for winner, rival, found in compared if isinstance(found, Found)]
     seen = [found.differs for _, _, found in whole]
-    direction = REVERSED if 1 in seen else HOLDS if set(seen) == {-1} else NO_DIFFERENCE
-    against = compare(rule.winners[0], rule.over, evidence) if rule.over else whole[0][2]
+    ties = [found.ratio.estimate for _, _, found in whole if not found.differs]
+    direction = REVERSED if 1 in seen else HOLDS if not ties else _nothing_seen(ties)
+    against = compare(rule.winners[0], rule.over, evidence) if rule.over else None
     if isinstance(against, Verdict):
         return against
     said = "; ".join(f"{winner} over {rival}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
     trials = dict.fromkeys(trial for _, _, found in whole for trial in found.ratio.trials)
-    size = size_of(against.ratio.estimate, rule.paper)
-    ours, unit = against.ratio.estimate, f"ratio over {rule.over}" if rule.over else "ratio"
-    return Verdict(direction, f"{said}.", size, ours, unit, tuple(trials), sides.conditions(against, evidence))
+    # The rival that comes nearest decides; the paper states its figure over another one.
+    _, rival, nearest = max(whole, key=lambda one: one[2].ratio.estimate.value)
+    size = size_of(against.ratio.estimate, rule.paper) if against else NOT_COMPARABLE
+    told = (f"size: {shown(against.ratio.estimate)} over {rule.over}",) if against and rule.paper else ()
+    return Verdict(
+        direction,
+        f"{said}.",
+        size,
+        nearest.ratio.estimate,
+        f"ratio over {rival}",
+        tuple(trials),
+        (*sides.conditions(nearest, evidence), *told),
+    )
 
 
 class TrendRule(Shape):
@@ -153,7 +168,7 @@ def trend(rule: TrendRule, evidence: Evidence) -> Verdict:
     if ends.differs == wanted:
         direction = UNDECIDED if back else HOLDS
     else:
-        direction = REVERSED if ends.differs else NO_DIFFERENCE
+        direction = REVERSED if ends.differs else _nothing_seen([ends.ratio.estimate])
     named = ", ".join(
         f"{shown(found.ratio.estimate)} to {side}" for found, side in zip(steps, rule.steps[1:], strict=True)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,14 @@ from experiments.analysis import statistics
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
 from experiments.analysis.trials import Observation, Trial, observations
 from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
+from experiments.errors import RunFailed
 from experiments.shapes import Shape, Text
 
 # The preset and the two names of the cell that gives the noise floor.
 AA, AA_CELLS = "aa", ("a", "b")
 STAGE_3 = "per_image.stage_3"
+# Cores that other work took on average from which on a trial was not alone; the engine and the runner take some 0.05.
+_ELSEWHERE = 0.2
 # Settings that every verdict on trials names: it holds for these.
 _TOLD = ("engine", "engine_setting", "model", "images")
 
@@ -92,9 +95,12 @@ def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
 
 
 def noise_floor(figure: str, evidence: Evidence) -> NoiseFloor | None:
-    """The A/A noise of a figure; None where no A/A holds it."""
+    """The A/A noise of a figure; None where no A/A holds it, or one with times that have no ratio."""
     one, same = (values_of(Side(preset=AA, cell=cell, set={}, figure=figure), evidence) for cell in AA_CELLS)
-    found = statistics.noise_floor(one, same)
+    try:
+        found = statistics.noise_floor(one, same)
+    except RunFailed:
+        return None
     return found if isinstance(found, NoiseFloor) else None
 
 
@@ -102,11 +108,30 @@ def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
     """What a comparison holds under: repeats, hosts, CPU scale, noise, and what was not used."""
     said = [*_where(f"{found.ratio.estimate.n} pairs of trials", found.ratio.blocks, found.trials, evidence)]
     without = f"no A/A of this figure was run: under {100 * statistics.UNSEEN:g} % is no difference"
-    said.append(f"noise floor {100 * found.floor.share:.1f} % (A/A)" if found.floor else without)
+    said.append(_floor_text(found.floor, evidence) if found.floor else without)
+    restless = sum(_restless(one) for one in found.trials)
+    if restless:
+        said.append(f"{restless} of these trials were made while something else kept the host busy")
     if found.ratio.alone:
         alone = ", ".join(found.ratio.alone)
         said.append(f"without a partner in their round, or the one pair of a block, and not used: {alone}")
     return tuple(said)
+
+
+def _restless(one: Trial) -> bool:
+    host = one.evidence.get("host")
+    began_quiet = not isinstance(host, Mapping) or host.get("quiet") is not False
+    return not began_quiet or (one.figure("cores_elsewhere") or 0.0) > _ELSEWHERE
+
+
+def _floor_text(floor: NoiseFloor, evidence: Evidence) -> str:
+    """With what was run twice: its noise stands in for that of all other cells."""
+    one = next(one for one in evidence.trials.of(AA) if one.name in floor.ratio.trials)
+    told = {"engine": one.settings.get("engine"), "workers": one.figure("executors")}
+    known = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in told.items() if value
+    )
+    return f"noise floor {100 * floor.share:.1f} % (A/A{': ' if known else ''}{known})"
 
 
 def where(trials: Sequence[Trial], evidence: Evidence) -> tuple[str, ...]:

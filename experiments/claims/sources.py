@@ -92,7 +92,9 @@ def _synchrony_trial(line: Mapping[str, Any], tasks: int | None, block: int) -> 
     cell, again = str(line["mode"]), {}
     if line["failed"]:
         cell += FAILED
-        again = {"run_again": line["tasks"] - line["failed_tasks"] - tasks} if tasks is not None else {}
+        own, failed = line.get("tasks"), line.get("failed_tasks")
+        if own is not None and failed is not None and tasks is not None:
+            again = {"run_again": own - failed - tasks}
     return Trial(
         name=f"{SYNCHRONY}-{line['repeat'] + 1:03d}-{cell}",
         preset=SYNCHRONY,

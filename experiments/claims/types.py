@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from experiments.analysis.trials import Trials
+from experiments.analysis.decomposition import Decomposition
+from experiments.analysis.statistics import NoEstimate
+from experiments.analysis.trials import Trial, Trials
 from experiments.bench.statistics import Estimate
 
 # Direction of a finding.
@@ -29,7 +31,8 @@ SIZES = (AGREES, SMALLER, LARGER, NOT_COMPARABLE)
 @dataclass(frozen=True)
 class Claim:
     """A claim of the paper, in our words. where: its place in the paper; paper: the figure that its text states, "" for
-    none; conditions: under which it was made; cause: whether it says why. rules: (kind, parameters), in order.
+    none; conditions: under which it was made; cause: whether it says why. rules: (kind, parameters), in order;
+    together: whether it holds only where all of them do, else the first with something to say decides.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Claim:
     conditions: str
     cause: bool
     rules: tuple[tuple[str, Mapping[str, Any]], ...]
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,18 @@ class Fact:
     unit: str = ""
 
 
+def _not_split(trial: Trial) -> NoEstimate:
+    return NoEstimate(f"{trial.name}: its tasks are not looked at")
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """What rules look at. hosts: each block's host, in words."""
+    """What rules look at. hosts: each block's host, in words; parts: splits a trial's time by what it went to."""
 
     trials: Trials
     facts: Mapping[str, Fact] = field(default_factory=dict)
     hosts: Mapping[int, str] = field(default_factory=dict)
+    parts: Callable[[Trial], Decomposition | NoEstimate] = _not_split
 
 
 @dataclass(frozen=True)

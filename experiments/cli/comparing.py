@@ -45,11 +45,13 @@ def compare(first: Run, second: Run, json: Json = False) -> None:
 def claims(run: Run, json: Json = False) -> None:
     """Give the verdict on each of the paper's claims, from a stored run or a folder of runs."""
     runs = read_runs([run])
-    entries = ledger.ledger(evidence_of(runs, home(run).resolve()))
+    evidence = evidence_of(runs, home(run).resolve())
+    entries, questions = ledger.ledger(evidence), ledger.ledger(evidence, ledger.load_claims(ledger.QUESTIONS))
     if json:
-        as_json(ledger.as_json(entries))
+        as_json(ledger.as_json(entries, questions))
         return
     table(("claim", "what it says", "the paper", "verdict", "size", "why"), [_claim_row(one) for one in entries])
+    table(("left open by the paper", "what it says", "answer", "why"), [_question_row(one) for one in questions])
     print(_claims_summary(run, entries))
 
 
@@ -79,7 +81,7 @@ def _row(one: Difference) -> tuple[object, ...]:
     else:
         ratio = f"{one.ratio.value:.3f} ({one.ratio.low:.3f} to {one.ratio.high:.3f})"
     noise = f" (floor {percent_text(one.floor)})" if one.beyond else ""
-    beyond = f"{_BEYOND[one.beyond]}{noise}"
+    beyond = "too few trials to say" if one.few else f"{_BEYOND[one.beyond]}{noise}"
     return (one.cell, one.figure, seconds_text(one.before), seconds_text(one.after), ratio, beyond)
 
 
@@ -94,6 +96,10 @@ def _claim_row(entry: Entry) -> tuple[object, ...]:
     claim, verdict = entry.claim, entry.verdict
     size = "" if claim.cause else verdict.size
     return (claim.id, claim.says, claim.paper or "not stated", verdict.direction, size, verdict.said)
+
+
+def _question_row(entry: Entry) -> tuple[object, ...]:
+    return (entry.claim.id, entry.claim.says, entry.verdict.direction, entry.verdict.said)
 
 
 def _claims_summary(run: str, entries: tuple[Entry, ...]) -> str:

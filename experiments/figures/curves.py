@@ -55,7 +55,7 @@ PAID = Plot(
     "Worker-seconds per image: what one pays",
     "workers",
     "worker-seconds per image",
-    "workers times time per image; level where workers are worth their cost",
+    "workers times wall time per image, from submission on; level where workers are worth their cost",
 )
 PARTITIONS = Plot(
     "partitions",

@@ -52,8 +52,12 @@ class Look:
     hatch: str
 
 
-# Okabe and Ito's colours (their black as a dark grey), ordered so that neighbours differ in lightness too.
-_COLOURS = ("#0072B2", "#E69F00", "#333333", "#CC79A7", "#F0E442", "#009E73", "#56B4E9", "#D55E00")
+# Okabe and Ito's colours (their black as a dark grey), ordered so that neighbours differ in lightness too; then some of
+# Paul Tol's muted ones, each of another lightness than the colour whose hatch it shares.
+_COLOURS = (
+    *("#0072B2", "#E69F00", "#333333", "#CC79A7", "#F0E442", "#009E73", "#56B4E9", "#D55E00"),
+    *("#332288", "#882255", "#999933", "#DDCC77", "#BBBBBB", "#FFAABB"),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", ":", "-.")
 _HATCHES = ("", "///", "---", "\\\\\\", "xxx", "|||", "+++", "//")

@@ -26,6 +26,8 @@ _AROUND: Mapping[str, float] = MappingProxyType({"bigdl": 3.0, "fused": 0.06})
 _AROUND_LEAST: Mapping[str, float] = MappingProxyType({"bigdl": 0.35, "fused": 0.03})
 # What a job takes whatever its images: the driver's start; each executor's JVM, Python workers and compiled model.
 _DRIVER_START = 7.5
+# Cores that a JVM's start can use: more make it no faster.
+_DRIVER_CORES = 2.0
 _JVM_START = 3.0
 _WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 12.0, "fused": 4.0})
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
@@ -75,7 +77,7 @@ def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration
     images = int(str(settings["images"]))
     nodes = [_speeds(node, spec, calibration) for node in spec.executor_nodes]
     slowest = min(one.plain for one in nodes)
-    driver = _DRIVER_START * calibration.slowdown(None) / spec.driver.cpus
+    driver = _DRIVER_START * calibration.slowdown(None) / min(spec.driver.cpus, _DRIVER_CORES)
     start = _JVM_START + _WORKER_START[engine] * spec.executor.total_cores
     start += _YARN_START if spec.manager == "yarn" else 0.0
     around, network = _around_network(settings, engine), _inference(settings)
@@ -84,7 +86,9 @@ def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration
         partitions = int(
             str(settings.get("repartition") or settings.get("read_partitions") or spec.total_executor_cores)
         )
-        running = (images * max(each) + partitions * _PARTITION / slowest) / len(nodes)
+        # Fewer partitions than slots leave some of them idle.
+        busy = len(nodes) * min(1.0, partitions / spec.total_executor_cores)
+        running = (images * max(each) + partitions * _PARTITION / slowest) / busy
     else:
         running = images / sum(1 / seconds for seconds in each)
     return _around(driver + start / slowest + running, calibration)

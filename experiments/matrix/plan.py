@@ -18,8 +18,10 @@ from experiments.matrix.settings import not_built
 from experiments.matrix.types import FIT, Cell, Preset
 from experiments.types import ClusterSpec
 
-# Space that a cluster's nodes take while they run, and a trial's evidence afterwards, in MB.
+# Space that a cluster's nodes take while they run at least, each of YARN's executors with the environment that it is
+# sent, packed and unpacked, and a trial's evidence afterwards, in MB.
 CLUSTER_DISK_MB = 8000
+YARN_NODE_DISK_MB = 2600
 TRIAL_DISK_MB = 3
 # A trial may take so much longer than the slow end of its estimate before it is ended.
 PATIENCE, LEAST_TIMEOUT = 3.0, 300.0
@@ -218,8 +220,13 @@ def _timeout(estimate: Estimate) -> float:
 
 def _disk(preset: Preset, planned: Sequence[PlannedCell]) -> int:
     running = [one for one in planned if not one.skipped]
-    at_once = CLUSTER_DISK_MB if any(one.cluster for one in running) else 0
+    at_once = max((_cluster_disk(one.cluster) for one in running if one.cluster), default=0)
     return at_once + TRIAL_DISK_MB * len(running) * (preset.repeats + preset.warm_ups)
+
+
+def _cluster_disk(spec: ClusterSpec) -> int:
+    sent = YARN_NODE_DISK_MB * len(spec.executor_nodes) if spec.manager == "yarn" else 0
+    return max(CLUSTER_DISK_MB, sent)
 
 
 def _summed(preset: Preset, host: Host, calibration: Calibration, planned: Sequence[PlannedCell], disk: int) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -117,10 +118,27 @@ def as_run(path: Path) -> tuple[str, tuple[str, ...]]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return path.stem, ()  # said when it is read as TOML
+    name, changes, _ = _head(lines)
+    return name if name is not None else path.stem, changes
+
+
+def run_copy(source: str, name: str, changes: Sequence[str]) -> str:
+    """The text of a run's copy: the file's, below its name and the changes that it is run with.
+
+    Of a file that is such a copy itself, its own changes come first, as they were made first; each stands once.
+    """
+    _, before, body = _head(source.splitlines())
+    last = reversed(dict.fromkeys(reversed((*before, *changes))))
+    return "\n".join([f"{FIRST_LINE}{name}", *(f"{CHANGED}{change}" for change in last), *body, ""])
+
+
+def _head(lines: Sequence[str]) -> tuple[str | None, tuple[str, ...], Sequence[str]]:
+    """Of a run's copy: name, changes, and the lines below; of another file no name, nothing, and all its lines."""
     if not lines or not lines[0].startswith(FIRST_LINE):
-        return path.stem, ()
-    changes = tuple(line.removeprefix(CHANGED) for line in lines if line.startswith(CHANGED))
-    return lines[0].removeprefix(FIRST_LINE), changes
+        return None, (), lines
+    own = list(takewhile(lambda line: line.startswith(CHANGED), lines[1:]))
+    changes = tuple(line.removeprefix(CHANGED) for line in own)
+    return lines[0].removeprefix(FIRST_LINE), changes, lines[1 + len(own) :]
 
 
 def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
@@ -133,6 +151,8 @@ def changed(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any
     result = {**content}
     for change in changes:
         key, sign, text = change.partition("=")
+        if len(change.splitlines()) > 1:
+            raise UserError(f"--set {change.splitlines()[0]}...: has a line break; give the value on one line")
         if not sign or not key:
             raise UserError(f"--set {change}: give key=value, for example --set repeats=3")
         steps = key.strip().split(".")

@@ -10,7 +10,7 @@ import typer
 
 from experiments.cli import output
 from experiments.cli.app import guarded
-from experiments.errors import HostError, RunFailed
+from experiments.errors import NothingRunsHere, RunFailed, UserError
 from experiments.host.paths import RESULTS
 from experiments.reproduce.steps import Step, order, steps
 from experiments.run_report.write import write_report
@@ -37,7 +37,8 @@ def reproduce(
     wanted = list(steps(out, order(preset or ()), set_ or (), lambda folder: write_report([str(folder)])))
     output.table(("step", "left", "what it is"), [(one.name, _time(one.seconds), one.says) for one in wanted])
     total = sum(one.seconds for one in wanted)
-    print(f"about {_time(total)} in all; Ctrl-C keeps what is made, and the same command goes on", flush=True)
+    print(f"about {_time(total)} in all, more where a cell has changed since it was measured", flush=True)
+    print("Ctrl-C keeps what is made, and the same command goes on", flush=True)
     if plan:
         return
     failures = _made(wanted)
@@ -47,18 +48,19 @@ def reproduce(
 
 
 def _made(wanted: list[Step]) -> list[str]:
-    """Makes each step; one that fails does not stop the others. Returns what failed; what a host cannot do is said."""
+    """Makes each step; one that fails does not stop the others. Returns what failed; a preset for another host is said.
+
+    What keeps this host from making any, an engine that is gone or a full disk, ends it.
+    """
     failures = []
     for number, step in enumerate(wanted, start=1):
         output.progress(f"reproduce {number}/{len(wanted)}: {step.name}, left: {_time(step.seconds)}")
         try:
             step.make()
-        except HostError as error:
-            if step.needed:
-                raise
+        except NothingRunsHere as error:
             for message in error.messages:
                 output.progress(f"{step.name}: cannot be done here: {message}")
-        except RunFailed as error:
+        except (RunFailed, UserError) as error:
             if step.needed:
                 raise
             failures += [f"{step.name}: {message}" for message in error.messages]

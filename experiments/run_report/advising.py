@@ -5,36 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.analysis.advice import (
-    Advice,
-    Choice,
-    Job,
-    Wish,
-    best_of,
-    fixed_of,
-    fixed_seconds,
-    none_for,
-    workers_for,
-)
-from experiments.analysis.scaling import AMDAHL, USL, Fit, NoFit, Point, fit
-from experiments.analysis.statistics import NoEstimate, NoiseFloor
-from experiments.analysis.trials import Trial, observations, varied
+from experiments.analysis import jobs
+from experiments.analysis.advice import Advice, Choice, Wish, best_of, none_for, workers_for
+from experiments.analysis.jobs import Job, JobTimes
+from experiments.analysis.scaling import NoFit
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, summary
+from experiments.analysis.trials import PAID, Trial, observations, varied
+from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
-from experiments.report.text import joined, number_text
+from experiments.report.text import joined, number_text, percent_text
 from experiments.run_report.cells import Comparison, alike
 from experiments.run_report.scaling import WALL, Scaled
 
 # The images of the paper's data set, COCO val2017.
 COCO_IMAGES = 5000
-# What is given and not chosen: between cells that differ in it there is no choice.
 # Cells that differ in these have stages that hold different things.
 _OF_THE_STAGE = ("engine", "engine_setting", "timing")
+# What is given and not chosen: between cells that differ in it there is no choice.
 _GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
 
 
 @dataclass(frozen=True)
+class Jobs:
+    """What jobs of a family's cells take, and of cells that differ from it in their images too; or why nobody knows."""
+
+    family: str
+    times: JobTimes | NoFit
+    trials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Advised:
-    """Advice for a family of cells, by its law. wish: what was asked for; law: its name."""
+    """Advice for a family of cells. wish: what was asked for; law: of its jobs, as it was fitted."""
 
     family: str
     law: str
@@ -53,48 +55,65 @@ class Best:
     trials: tuple[str, ...]
 
 
-def advise(one: Scaled, wishes: Sequence[Wish]) -> tuple[Advised, ...]:
-    """For each wish, from whole jobs: of the family, and of cells that differ from it in their images too.
-
-    By the Universal Scalability Law where it fits, since it knows a best number; else by Amdahl's.
-    """
-    block = one.curve.block
-    jobs = _jobs(one, block)
-    fixed = fixed_seconds(jobs)
-    each = [Point(job.workers, (job.seconds - fixed_of(fixed)) / job.images, block) for job in jobs]
-    if any(point.seconds <= 0 for point in each):
-        return _no_advice(one, wishes, "jobs with more images took less time")
-    laws = [fit(law, each) for law in (USL, AMDAHL)]
-    fits = [law for law in laws if isinstance(law, Fit)]
-    if not fits:
-        return _no_advice(one, wishes, "; ".join(law.reason for law in laws if isinstance(law, NoFit)))
-    law = next((law for law in fits if law.check.holds), fits[0])
-    measured = sorted({job.images for job in jobs})
-    trials = tuple(dict.fromkeys((*one.trials, *(trial.name for trial in alike(one.family) if trial.block == block))))
-    return tuple(
-        Advised(one.family.name, law.law.name, wish, workers_for(wish, law, fixed, measured, block), trials)
-        for wish in wishes
-    )
+def jobs_of(one: Scaled) -> Jobs:
+    """From submission to end, in the block that the family's curve is of."""
+    found, names = list[Job](), dict.fromkeys(one.trials)
+    for trial in alike(one.family):
+        workers, images, seconds = (trial.figure(path) for path in ("executors", "images", "phases.submit"))
+        if trial.block == one.curve.block and workers and images and seconds:
+            found.append(Job(workers, int(images), seconds))
+            names[trial.name] = None
+    return Jobs(one.family.name, jobs.fit(found), tuple(names))
 
 
-def default_wishes(one: Scaled) -> tuple[Wish, ...]:
+def advise(one: Jobs, wishes: Sequence[Wish]) -> tuple[Advised, ...]:
+    """For each wish."""
+    times = one.times
+    if isinstance(times, NoFit):
+        return tuple(Advised(one.family, "none", wish, none_for(wish, times.reason), one.trials) for wish in wishes)
+    law = law_text(times)
+    return tuple(Advised(one.family, law, wish, workers_for(wish, times), one.trials) for wish in wishes)
+
+
+def default_wishes(one: Scaled, of_jobs: Jobs) -> tuple[Wish, ...]:
     """As many images as were measured, and those of COCO val2017 where times can be told for them."""
-    known = fixed_seconds(_jobs(one, one.curve.block))
+    known = isinstance(of_jobs.times, JobTimes) and of_jobs.times.tells_apart
     numbers = (one.family.images, *((COCO_IMAGES,) if known else ()))
     return tuple(Wish(images) for images in dict.fromkeys(numbers) if images)
 
 
-def _no_advice(one: Scaled, wishes: Sequence[Wish], why: str) -> tuple[Advised, ...]:
-    return tuple(Advised(one.family.name, "none", wish, none_for(wish, why), one.trials) for wish in wishes)
+def law_text(times: JobTimes) -> str:
+    """The law as it was fitted, in seconds, of n images on w workers."""
+    factors = {jobs.ONCE: "", jobs.SHARED: " / w", jobs.SERIAL: " n", jobs.PARALLEL: " n / w", jobs.COHERENCY: " n w"}
+    order = [name for name in factors if times.coefficients.get(name, 0.0) > 0]
+    return " + ".join(f"{number_text(times.coefficients[name])}{factors[name]}" for name in order) + " seconds"
 
 
-def _jobs(one: Scaled, block: int) -> list[Job]:
-    found = []
-    for trial in alike(one.family):
-        workers, images, seconds = (trial.figure(path) for path in ("executors", "images", "phases.submit"))
-        if trial.block == block and workers and images and seconds:
-            found.append(Job(workers, int(images), seconds, trial.round))
-    return found
+def many_images(one: Scaled, times: JobTimes) -> list[str]:
+    """What a job takes once and what each image takes, and what follows for very many images; nothing where it is not
+    known apart.
+    """
+    if not times.tells_apart:
+        return []
+    least, most = one.least, one.most
+    once, gain = times.once(most), times.gain(least, most)
+    each = f"{_range(times.each(most))} s for each image on {number_text(most)} workers"
+    return [
+        f"A job takes {_range(once)} s once, whatever its images, and {each}, {_range(times.each(least))} s on "
+        f"{number_text(least)}: the more images, the nearer it comes to {_range(gain)} times as fast."
+    ]
+
+
+def taken_once(one: Scaled, times: JobTimes) -> list[str]:
+    """How much of a measured job is taken once; nothing where it is not known apart."""
+    if not times.tells_apart:
+        return []
+    images, most = one.family.images, one.most
+    once, whole = times.once(most).value, times.seconds(most, images).value
+    return [
+        f"Of the {number_text(whole)} s of a job of {images} images on {number_text(most)} workers "
+        f"{percent_text(once / whole)} are taken once, whatever its images: with more of them it scales better."
+    ]
 
 
 def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: NoiseFloor | None = None) -> Best | None:
@@ -117,10 +136,24 @@ def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: Noi
     said, gain = f"{comparison.name}: {_choice(found)}", 1.0
     if isinstance(found, Choice):
         said = f"{comparison.name}, {number_text(images)} images: {_choice(found)}"
+        said += _cheapest(cells, found) if "workers" in different else ""
         said += _by_stage(cells, found, stage_floor) if not set(_OF_THE_STAGE) & set(different) else ""
         said += _ACCURACY if {"weights", "precision"} & set(different) else ""
         gain = max((one.value for one in found.slower.values()), default=gain)
     return Best(comparison, said, gain, tuple(one.name for trials in cells.values() for one in trials))
+
+
+def _cheapest(cells: Mapping[str, Sequence[Trial]], found: Choice) -> str:
+    """Of the fastest and those that are no slower, which one costs least, where that is another."""
+    paid = {
+        cell: summary([one.value for one in observations(cells[cell], PAID)]) for cell in (found.best, *found.as_good)
+    }
+    known = {cell: one.value for cell, one in paid.items() if not isinstance(one, NoEstimate)}
+    cheapest = min(known, key=lambda cell: known[cell], default=found.best)
+    if cheapest == found.best or found.best not in known:
+        return ""
+    share = percent_text(known[cheapest] / known[found.best])
+    return f" Of these {cheapest} costs least: {share} of the worker-seconds of {found.best}."
 
 
 def _by_stage(cells: Mapping[str, Sequence[Trial]], whole: Choice, floor: NoiseFloor | None) -> str:
@@ -130,7 +163,7 @@ def _by_stage(cells: Mapping[str, Sequence[Trial]], whole: Choice, floor: NoiseF
         stage.best in (whole.best, *whole.as_good) and set(stage.slower) <= set(whole.slower)
     ):
         return ""
-    return f" By the stage alone, which decides with many images: {_choice(stage, 'the fastest')}"
+    return f" By the stage alone, what comes before and after it left aside: {_choice(stage, 'the fastest')}"
 
 
 def by_gain(bests: Iterable[Best]) -> list[Best]:
@@ -150,6 +183,10 @@ def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission
         ends.append(f"{len(found.slower) - _NAMED} others are slower still")
     ends += [f"not sure: {text}" for text in found.unsure[:_NAMED]]
     return "; ".join([f"{found.best} is {what}", *ends]) + "."
+
+
+def _range(one: Estimate) -> str:
+    return f"{number_text(one.value)} ({number_text(one.low)} to {number_text(one.high)})"
 
 
 _NAMED = 4

@@ -11,6 +11,7 @@ from experiments.analysis.trials import Trial
 from experiments.eventlog import TaskRow
 from experiments.report.text import joined, measured_text, number_text
 from experiments.run_report.cells import Comparison
+from experiments.run_report.said import Said
 from experiments.run_report.scaling import Scaled
 
 START_UP = "start-up"
@@ -43,10 +44,12 @@ def split(comparison: Comparison, tasks: Tasks) -> tuple[Part, ...]:
     return tuple(made)
 
 
-def sentences(parts: Sequence[Part]) -> list[str]:
+def sentences(parts: Sequence[Part]) -> list[Said]:
     """What each cell's time is made of; what could not be split says why."""
     return [
-        sentence(one.cell, one.parts) if isinstance(one.parts, Decomposition) else f"{one.cell}: {one.parts.reason}."
+        Said(sentence(one.cell, one.parts), one.trials)
+        if isinstance(one.parts, Decomposition)
+        else Said(f"{one.cell}: {one.parts.reason}.", ())
         for one in parts
     ]
 
@@ -64,13 +67,15 @@ def largest(part: Part) -> list[str]:
     return [f"Of {part.cell}, above all {joined(named)}.", sentence(part.cell, part.parts)]
 
 
-def changes(parts: Sequence[Part]) -> list[str]:
+def changes(parts: Sequence[Part]) -> list[Said]:
     """What changed from the first cell to each other one, by part; nothing where there are too many to be read."""
-    known = list(_by_cell(parts).items())
+    known = [(one, one.parts) for one in parts if isinstance(one.parts, Decomposition)]
     if not 2 <= len(known) <= _MOST_CHANGES:
         return []
     (first, before), *others = known
-    return [difference(first, before, cell, after) for cell, after in others]
+    return [
+        Said(difference(first.cell, before, one.cell, after), (*first.trials, *one.trials)) for one, after in others
+    ]
 
 
 def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:

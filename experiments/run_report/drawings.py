@@ -8,7 +8,7 @@ from statistics import median
 
 from experiments.analysis.decomposition import Decomposition
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, Summary, ratio, summary
-from experiments.analysis.trials import Trial, observations
+from experiments.analysis.trials import PAID, Trial, observations
 from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
 from experiments.claims.types import Fact
@@ -21,7 +21,7 @@ from experiments.figures.tables import Bar, Curve
 from experiments.figures.trials import Split, where_time_goes
 from experiments.run_report.causes import Part
 from experiments.run_report.cells import PER_FRAME, Comparison, label
-from experiments.run_report.scaling import PAID, Scaled
+from experiments.run_report.scaling import Scaled
 
 # More bars, or curves, than this in one figure cannot be read; the others are in the table of all cells.
 MOST_BARS, MOST_CURVES = 16, 6

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from experiments.analysis import scaling, statistics
 from experiments.analysis.scaling import AMDAHL, GUSTAFSON, USL, Fit, NoFit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
-from experiments.analysis.trials import Observation, Trial, observations
+from experiments.analysis.trials import PAID, Observation, Trial, observations
 from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
 from experiments.figures import tables
@@ -16,9 +16,11 @@ from experiments.figures.tables import Curve, SpeedUp
 from experiments.report.text import number_text, percent_text, ratio_text
 from experiments.run_report.cells import Comparison, Family, families, weak_families
 
-PAID, WALL = "per_image.worker_seconds", "per_image.wall"
+WALL = "per_image.wall"
 # From this efficiency on, more workers are said to help in proportion.
 _PROPORTIONAL = 0.9
+# Below this one the losses are larger than the gain.
+_HALF = 0.5
 _MOST_FAMILIES = 24
 # A fit within bounds ends near 0 and never at it.
 _NAUGHT = 1e-5
@@ -29,7 +31,7 @@ class Scaled:
     """A family's curve, with Amdahl's law; the other laws, by name; its speed-ups over the least number of workers.
 
     gain: of the stage, the least workers' time over the most's; whole: the same of the job from submission to its last
-    row; paid: worker-seconds per image at the most workers over those at the least.
+    row; paid: worker-seconds of whole jobs per image at the most workers over those at the least.
     """
 
     family: Family
@@ -122,11 +124,15 @@ def _short(differs: int, efficiency: Estimate) -> str:
         return "No" if differs else "No, not beyond noise"
     if efficiency.low > 1:
         return "Yes, and more than in proportion"
-    return "Yes, in proportion" if efficiency.low >= _PROPORTIONAL else "Yes, with losses"
+    if efficiency.low >= _PROPORTIONAL:
+        return "Yes, in proportion"
+    return "Yes, with losses" if efficiency.value >= _HALF else "A little, and over half of what is added is lost"
 
 
 def law_text(one: Scaled) -> str:
-    """What the laws say of a family, misfits included; or why they say nothing."""
+    """What the laws say of a family, misfits included; or why they say nothing. They are of jobs of so many images:
+    what a job takes once is in their serial part.
+    """
     texts = []
     for law in one.laws.values():
         if isinstance(law, NoFit):
@@ -138,7 +144,7 @@ def law_text(one: Scaled) -> str:
             "" if check.holds else f", but it misses the times at {check.at:g} workers by {percent_text(check.largest)}"
         )
         texts.append(f"{law.law.name}: {named}{bad}{_limit(law)}")
-    return ". ".join(texts) + "."
+    return f"Of jobs of {one.family.images} images: {'. '.join(texts)}."
 
 
 def _limit(law: Fit) -> str:
@@ -165,9 +171,12 @@ def paid_text(one: Scaled, floor: NoiseFloor | None) -> str:
     if isinstance(one.paid, NoEstimate):
         return f"What an image costs on more workers is not known: {one.paid.reason}."
     found = one.paid.estimate
+    if one.paid.few:
+        return f"What an image costs on more workers: too few trials to say ({found.n} pairs of {statistics.ENOUGH})."
     costs = {1: "costs more", 0: "costs the same within noise", -1: "costs less"}[statistics.differs(found, floor)]
     most, least = number_text(one.most), number_text(one.least)
-    return f"An image {costs}: {_number(found)} times as many worker-seconds on {most} workers as on {least}."
+    said = f"An image {costs}: {_number(found)} times as many worker-seconds on {most} workers as on {least}"
+    return f"{said}, from submission to end."
 
 
 def best(found: Sequence[Scaled]) -> Scaled | None:
@@ -175,9 +184,13 @@ def best(found: Sequence[Scaled]) -> Scaled | None:
     return max((one for one in found if isinstance(one.gain, Ratio)), key=weight, default=None)
 
 
-def weight(one: Scaled) -> tuple[int, int, int]:
-    """What an answer rests on: numbers of workers, then trials, then images: start-up hides most of few images."""
-    return len(one.family.cells), len(one.family.trials), one.family.images
+def weight(one: Scaled) -> tuple[bool, int, int, int]:
+    """What an answer rests on: enough pairs to say anything first, then numbers of workers, trials, and images.
+
+    The start-up hides most of few images.
+    """
+    enough = isinstance(one.gain, Ratio) and not one.gain.few
+    return enough, len(one.family.cells), len(one.family.trials), one.family.images
 
 
 def _seen(family: Family, workers: float) -> tuple[Observation, ...]:

@@ -11,7 +11,7 @@ from experiments.claims.types import Evidence
 from experiments.errors import RunFailed
 from experiments.report.text import joined
 from experiments.run_report import advising, balance, causes, cells, scaling
-from experiments.run_report.advising import Advised, Best
+from experiments.run_report.advising import Advised, Best, Jobs
 from experiments.run_report.balance import Balance
 from experiments.run_report.cells import Comparison
 from experiments.run_report.drawings import Setting
@@ -24,13 +24,16 @@ _NO_HOST = "a host that was not described"
 
 @dataclass(frozen=True)
 class Study:
-    """run: that the comparison's block is of. balances: of its cells on unequal nodes."""
+    """run: that the comparison's block is of. balances: of its cells on unequal nodes. jobs: of the family of its cells
+    that answers best.
+    """
 
     run: RunFolder
     setting: Setting
     balances: tuple[Balance, ...]
     weak: tuple[Weak, ...]
     best: Best | None
+    jobs: Jobs | None
     advised: tuple[Advised, ...]
 
     @property
@@ -70,12 +73,13 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
         facts=evidence.facts,
     )
     best = scaling.best(setting.scaled)
-    wishes = dict.fromkeys([*([wish] if wish else []), *advising.default_wishes(best)]) if best else ()
-    advised = advising.advise(best, tuple(wishes)) if best else ()
+    jobs = advising.jobs_of(best) if best else None
+    wishes = dict.fromkeys([*([wish] if wish else []), *advising.default_wishes(best, jobs)]) if best and jobs else ()
+    advised = advising.advise(jobs, tuple(wishes)) if jobs else ()
     uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
     balances = balance.balances(comparison, raw.tasks) if uneven else ()
     best_cell = advising.best_cell(comparison, sides.noise_floor(scaling.WALL, evidence), floor)
-    return Study(run, setting, balances, scaling.weak(comparison), best_cell, advised)
+    return Study(run, setting, balances, scaling.weak(comparison), best_cell, jobs, advised)
 
 
 def _host(comparison: Comparison, evidence: Evidence) -> str:

@@ -23,6 +23,7 @@ from experiments.run_report.facts import evidence_of
 from experiments.run_report.one_trial import one_trial
 from experiments.run_report.raw import RawFiles
 from experiments.run_report.reading import SCHEMA, Runs, common_home, home, read_runs
+from experiments.run_report.said import Said, paragraphs
 from experiments.run_report.scaling import law_text, paid_text, said
 from experiments.run_report.sources import Lines
 from experiments.run_report.study import Studies, Study, studies, weak_text
@@ -51,7 +52,8 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
     """
     runs, folder = read_runs(names), _folder(names, out)
     folder.mkdir(parents=True, exist_ok=True)
-    evidence, raw, lines = evidence_of(runs, common_home(names)), RawFiles(runs), Lines.of(runs)
+    raw, lines = RawFiles(runs), Lines.of(runs)
+    evidence = evidence_of(runs, common_home(names), raw=raw)
     found = studies(runs, evidence, raw, wish)
     claims, questions = ledger(evidence), ledger(evidence, load_claims(QUESTIONS))
     told = answers(found.found, wish)
@@ -64,7 +66,7 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
             "title": runs.folders[0].title if len(runs.folders) == 1 else f"{len(runs.folders)} runs, one report",
             "runs": runs.folders,
             "began": content.began(runs),
-            "answers": [(one, lines.text(one.trials)) for one in told],
+            "answers": [_answer(one, lines) for one in told],
             "notices": content.notices(runs, found.found, [*problems, *raw.problems]),
             "verdicts": _counts(claims),
             "claims": [(one, lines.text(one.verdict.trials)) for one in claims],
@@ -81,7 +83,7 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
         }
     )
     _replace(folder / REPORT, html)
-    _summarise(folder / SUMMARY, runs, told, claims, [figure["name"] for figure in drawn])
+    _summarise(folder / SUMMARY, runs, told, as_json(claims, questions), [figure["name"] for figure in drawn])
     return Written(folder / REPORT, len(drawn), told)
 
 
@@ -135,14 +137,24 @@ def _section(study: Study, drawer: _Drawer) -> Mapping[str, Any]:
         "host": study.setting.host,
         "core": comparison.core,
         "cells": page.table(content.cells_table(study, lines)) if not comparison.video else None,
-        "scaling": _scaling_rows(study),
-        "weak": [weak_text(one) for one in study.weak],
+        "scaling": [(text, lines.text(trials)) for text, trials in _scaling_rows(study)],
         "balances": [(balance.sentence(one), lines.text(one.trials)) for one in study.balances],
-        "parts": sentences(parts),
-        "changes": changes(parts),
+        "parts": [(one.text, lines.text(one.trials)) for one in sentences(parts)],
+        "changes": [(one.text, lines.text(one.trials)) for one in changes(parts)],
         "advised": [(one, lines.text(one.trials)) for one in study.advised],
         "best": (study.best.said, lines.text(study.best.trials)) if study.best else None,
         "figures": shown,
+    }
+
+
+def _answer(one: Answer, lines: Lines) -> Mapping[str, Any]:
+    """The short sentence by itself, the others by what they rest on."""
+    first, *others = one.sentences
+    told = paragraphs([Said("", first.trials), *others])
+    return {
+        "question": one.question,
+        "short": first.text,
+        "paragraphs": [(part.text.strip(), lines.text(part.trials)) for part in told],
     }
 
 
@@ -155,12 +167,13 @@ def _drawn(study: Study, drawer: _Drawer) -> Iterator[Mapping[str, Any]]:
             yield _figure(one, drawer)
 
 
-def _scaling_rows(study: Study) -> list[str]:
+def _scaling_rows(study: Study) -> Iterator[tuple[str, Sequence[str]]]:
+    """A sentence for each family of cells, and the trials that it rests on."""
     floor = study.setting.floor
-    return [
-        " ".join([f"{one.family.name}:", *said(one, floor), law_text(one), paid_text(one, floor)])
-        for one in study.setting.scaled
-    ]
+    for one in study.setting.scaled:
+        yield " ".join([f"{one.family.name}:", *said(one, floor), law_text(one), paid_text(one, floor)]), one.trials
+    for weak in study.weak:
+        yield weak_text(weak), [trial.name for trial in weak.family.trials]
 
 
 def _figure(one: Shown, drawer: _Drawer) -> Mapping[str, Any]:
@@ -203,7 +216,7 @@ def _versions(evidence: Evidence) -> dict[str, str]:
 
 
 def _summarise(
-    path: Path, runs: Runs, told: Sequence[Answer], claims: tuple[Entry, ...], figures: Sequence[str]
+    path: Path, runs: Runs, told: Sequence[Answer], verdicts: Mapping[str, Any], figures: Sequence[str]
 ) -> None:
     """The report's own part beside what the runner wrote there."""
     kept = _kept(path)
@@ -212,7 +225,8 @@ def _summarise(
         "trials": len(runs.trials.counted),
         "answers": [{"question": one.question, "said": one.said, "trials": one.trials} for one in told],
         "figures": list(figures),
-        "claims": as_json(claims)["claims"],
+        "claims": verdicts["claims"],
+        "questions": verdicts["questions"],
     }
     replace(path, json.dumps({**kept, "report": own}, indent=1) + "\n")
 

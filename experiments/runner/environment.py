@@ -11,6 +11,7 @@ from typing import Any
 
 from experiments.bench.provenance import provenance
 from experiments.cluster import calibration
+from experiments.errors import HostError
 from experiments.host import capacity, images
 from experiments.host.command import run
 from experiments.host.engine import DOCKER, Engine
@@ -20,12 +21,22 @@ from experiments.matrix.plan import Host
 from experiments.profiles import load_profiles
 
 _CALIBRATIONS = ARTEFACTS / "calibration.json"
+# With less than this a trial's evidence can no longer be kept.
+_LEAST_FREE_MB = 256
 
 
 def host() -> Host:
     """This host, for a plan."""
     found = capacity.measure(ROOT)
     return Host(found.cores, found.memory_mb, found.disk_free_mb, found.cpu_model, frozenset(found.cpu_flags))
+
+
+def able() -> None:
+    """Raises HostError where the engine is gone, or the disk is full."""
+    Engine().info()
+    free = capacity.measure(ROOT).disk_free_mb
+    if free < _LEAST_FREE_MB:
+        raise HostError(f"{ROOT}: {free} MB of disk are free; make room, and go on with --resume")
 
 
 def known_calibration() -> Calibration:

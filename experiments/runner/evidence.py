@@ -55,7 +55,7 @@ def per_image(spec: ClusterSpec, result: JobResult, log: Application, times: Tim
     """Seconds per image, counted in several ways.
 
     stage_3: wall time of the phase that Table 10 reports; wall: from submission to the last task's end; tasks: the
-    run time of all tasks, and stage_3_tasks of that phase's; worker_seconds: executors x stage_3, what is paid for.
+    run time of all tasks, and stage_3_tasks of that phase's; worker_seconds: executors x stage_3.
     """
     images = result.counts.images
     if not images:

@@ -147,6 +147,9 @@ class Clusters:
         ):
             lifecycle.down(name, self._say)
 
+    def able(self) -> None:
+        environment.able()
+
     def _running(self) -> ClusterSpec:
         if self._up is None:
             raise RunFailed("no cluster is up")

@@ -194,6 +194,7 @@ def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
     except HostError:
         raise
     except ClusterbedError as error:
+        state.lab.able()
         state.watcher.say(f"{planned.cluster_name}: did not come up: {error.messages[0]}")
         return error
     state.up = planned.cluster_name
@@ -211,8 +212,9 @@ def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
     begin, detail = state.clock(), dict[str, Any]()
     try:
         outcome = lab.run(planned, trial)
-        status = progress.INVALID if outcome.invalid else progress.MEASURED
-        detail = {"reasons": list(outcome.invalid), **outcome.evidence}
+        reasons = [*outcome.invalid, *_unlike(state, planned, outcome.evidence)]
+        status = progress.INVALID if reasons else progress.MEASURED
+        detail = {"reasons": reasons, **outcome.evidence}
     except HostError:
         raise
     except TimedOut as error:
@@ -221,6 +223,8 @@ def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
         status, detail = progress.FAILED, {"reasons": list(error.messages)}
     except Exception as error:  # of one trial: the others are still to be made, and its record says what it was
         status, detail = progress.FAILED, {"reasons": [f"{type(error).__name__}: {error}"], "traceback": format_exc()}
+    if status in (progress.FAILED, progress.TIMED_OUT):
+        lab.able()  # else it is no finding of the cell, and a resume makes it
     head = _head(state, planned, number, kind, status)
     times = {"trial": trial, "began": _date(begin), "seconds": round(state.clock() - begin, 3), "host": dict(host)}
     _append(state, head, {**times, "boot": dict(state.visit), **detail})
@@ -228,8 +232,27 @@ def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
         _down(state)  # what made it fail may have left the cluster broken: the next trial gets a new one
 
 
+def _unlike(state: Run, planned: PlannedCell, evidence: Facts) -> list[str]:
+    """Where another number of objects was found in the same images by the same model on the same host: one is wrong."""
+    found, content = evidence.get("detections"), state.known[planned.cell.name].hash
+    before = next(
+        (
+            one
+            for one in state.records
+            if one["status"] == progress.MEASURED and (one["block"], one["hash"]) == (state.block, content)
+        ),
+        {},
+    )
+    known = before.get("detections")
+    if found is None or known in (None, found):
+        return []
+    return [f"{found} objects found, and {known} in {before['trial']}: it did not compute the same"]
+
+
 def _down(state: Run) -> None:
-    """Takes the cluster down that is up. A fault in it is noted, and spoils no measurement."""
+    """Takes the cluster down that is up. A fault in it is noted; what it leaves is cleared away, or ends the run: the
+    next trial would be measured beside it.
+    """
     if not state.up:
         state.up = None
         return
@@ -240,8 +263,20 @@ def _down(state: Run) -> None:
     except ClusterbedError as error:
         facts["tear_down_problems"] = list(error.messages)
         state.watcher.say(f"{name}: tear-down: {error.messages[0]}")
+        _clear(state, name)
     with (state.folder / CLUSTERS).open("a") as file:
         file.write(json.dumps({"schema": 1, **facts}, default=dict) + "\n")
+
+
+def _clear(state: Run, name: str) -> None:
+    try:
+        state.lab.clear()
+    except HostError:
+        raise
+    except ClusterbedError as error:
+        raise HostError(
+            f"{name} could not be taken down: {error.messages[0]}; nothing can be measured beside it"
+        ) from None
 
 
 def _head(state: Run, planned: PlannedCell, number: int, kind: str, status: str) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,12 @@ from experiments.analysis import statistics
 from experiments.analysis.trials import observations, read_trials
 from experiments.cli.output import progress as say_line
 from experiments.cluster.interrupts import uninterrupted
-from experiments.errors import HostError, RunFailed, UserError
-from experiments.host.paths import RESULTS, STATE
+from experiments.errors import NothingRunsHere, RunFailed, UserError
+from experiments.host.alone import alone
+from experiments.host.paths import RESULTS
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import Plan, as_json, make_plan
-from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, as_run, load_preset
+from experiments.matrix.preset import PRESETS, as_run, load_preset, run_copy
 from experiments.matrix.types import Preset
 from experiments.runner import environment, live, loop
 from experiments.runner.laboratory import Clusters
@@ -32,7 +31,11 @@ from experiments.store import packing
 from experiments.store.records import RECORDS, load, replace
 
 PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
+# Of a summary: what the sessions that made something were planned to take, and took.
+_TAKES = ("planned_seconds", "session_seconds")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# So that a date and a time fit behind it.
+_ID_NAME = 48
 
 
 def plan_of(name_or_path: str, changes: Sequence[str], calibration: Calibration | None = None) -> Plan:
@@ -58,7 +61,7 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     """Runs a preset to its end in a folder; with resume in one that holds a run of it.
 
     packed: its evidence is left in archives that can be committed, also by a run that fails or is interrupted.
-    Raises UserError for a run of another preset; HostError where no cell of it can run here.
+    Raises UserError for a run of another preset; NothingRunsHere where no cell of it can run here.
     """
     plan = make_plan(preset, environment.host(), environment.known_calibration())
     _require_cells(plan)
@@ -75,16 +78,26 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
             with live.watching() as watcher:
                 loop.run(plan, folder, _laboratory(plan, folder, watcher.say), watcher)
         finally:  # an interrupted session's time counts too
-            records = load(folder / RECORDS).records
-            # A run of which nothing was left stays as it is: what it was planned to take, and took.
-            if len(records) > before or not (folder / SUMMARY).exists():
-                replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
-                summary = summarise(plan, records, spent + time.monotonic() - begin)
-                replace(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
+            _close(folder, plan, before, spent, time.monotonic() - begin)
             if packed:
                 with uninterrupted():
                     packing.pack(folder)
     return plan
+
+
+def _close(folder: Path, plan: Plan, before: int, spent: float, seconds: float) -> None:
+    """Leaves the plan and the summary. A run of which nothing was left keeps what it was planned to take, and took;
+    what its records come to is told anew, since a session that was killed had no time to.
+    """
+    records = load(folder / RECORDS).records
+    if len(records) > before or not (folder / SUMMARY).exists():
+        replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
+        replace(folder / SUMMARY, json.dumps(summarise(plan, records, spent + seconds), indent=2) + "\n")
+        return
+    kept: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
+    now = {**kept, **summarise(plan, records, spent), **{key: kept[key] for key in _TAKES if key in kept}}
+    if now != kept:
+        replace(folder / SUMMARY, json.dumps(now, indent=2) + "\n")
 
 
 def _spent(folder: Path) -> float:
@@ -93,28 +106,13 @@ def _spent(folder: Path) -> float:
     return float(json.loads(path.read_text()).get("session_seconds", 0.0)) if path.exists() else 0.0
 
 
-@contextmanager
-def alone() -> Iterator[None]:
-    """Holds this host for one run. Two would measure each other, and take each other's clusters down.
-
-    Raises RunFailed if another one is under way.
-    """
-    STATE.mkdir(parents=True, exist_ok=True)
-    with (STATE / "run.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunFailed("another run is under way on this host; wait for its end") from None
-        yield
-
-
 def _laboratory(plan: Plan, folder: Path, say: Callable[[str], None]) -> Laboratory:
     return Clusters(plan, folder, say) if plan.preset.workload == "job" else Videos(plan.preset.repeats, folder, say)
 
 
 def folder_of(preset: Preset, identity: str | None, *, resume: bool) -> Path:
     """The run's folder: a new one, or with resume one that is there; without an id the preset's newest."""
-    name = identity or (_newest(preset) if resume else f"{preset.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    name = identity or (_newest(preset) if resume else _new_id(preset))
     if not _ID.fullmatch(name):
         raise UserError(f"--run-id {name}: must be letters, digits, dots, hyphens and underscores, 64 at most")
     folder = RESULTS / name
@@ -126,24 +124,33 @@ def folder_of(preset: Preset, identity: str | None, *, resume: bool) -> Path:
     return folder
 
 
+def _new_id(preset: Preset) -> str:
+    """Of the preset's name, as a folder can have it, and the time."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", preset.name).lstrip("._-")[:_ID_NAME] or "run"
+    return f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
 def _newest(preset: Preset) -> str:
+    """The run of the preset that was last worked at, of those that have begun if there are any."""
     runs = [path for path in RESULTS.glob(f"*/{PRESET}") if as_run(path)[0] == preset.name]
     if not runs:
         raise UserError(f"--resume: there is no run of the preset {preset.name!r}; leave --resume out to begin one")
-    return max(runs, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent.name
+    begun = [path for path in runs if (path.parent / RECORDS).exists()]
+    return max(begun or runs, key=lambda path: (path.stat().st_mtime_ns, path.parent.name)).parent.name
 
 
 def _require_cells(plan: Plan) -> None:
     if not plan.runnable:
         reasons = dict.fromkeys(reason for one in plan.cells for reason in one.skipped)
-        raise HostError(f"{plan.preset.source}: none of its {len(plan.cells)} cells can run here: {'; '.join(reasons)}")
+        raise NothingRunsHere(
+            f"{plan.preset.source}: none of its {len(plan.cells)} cells can run here: {'; '.join(reasons)}"
+        )
 
 
 def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> None:
     """The preset goes into the run as it is run. A resumed run may have changed cells, but no other preset's."""
     source = Path(preset.source) if Path(preset.source).exists() else PRESETS / f"{preset.name}.toml"
-    header = "".join(f"{CHANGED}{change}\n" for change in changes)
-    text = f"{FIRST_LINE}{preset.name}\n{header}{source.read_text(encoding='utf-8')}"
+    text = run_copy(source.read_text(encoding="utf-8"), preset.name, changes)
     if resume:
         name, before = as_run(folder / PRESET)
         if name != preset.name:
@@ -173,6 +180,9 @@ def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) 
         "states": dict(Counter(one["status"] for one in trials)),
         "cells": {cell: dict(counts) for cell, counts in by_cell.items()},
         "older": len(all_) - len(trials),
+        "restless": sum(
+            one["status"] != SKIPPED and one["host"].get("quiet") is False for one in trials if "host" in one
+        ),
         "blocks": len({one["block"] for one in trials}),
         "noise_floor": noise_floor(plan, trials) if plan.preset.same_cells else None,
         "planned_seconds": plan.seconds.seconds,
@@ -216,6 +226,8 @@ def verdict(folder: Path, plan: Plan) -> str:
         raise RunFailed(
             f"{folder.name}: {states}; no measured trial of {', '.join(lacking)}; {folder / RECORDS} says why"
         )
+    if restless := summary.get("restless"):
+        say_line(f"{restless} of the trials began while something else kept the host busy: their records say what")
     for key, one in (summary["noise_floor"] or {}).items():
         interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n']} rounds"
         say_line(f"noise floor, {key}: {one['floor']:.1%} (ratio {one['value']:.3f}, {interval})")

@@ -52,6 +52,9 @@ class Laboratory(Protocol):
     def clear(self) -> None:
         """Takes down every cluster of this run that there is, whoever brought it up."""
 
+    def able(self) -> None:
+        """Raises HostError where this host can make no trial any more: then a trial's failure says nothing of it."""
+
 
 class Watcher(Protocol):
     """Who looks on. Nothing depends on it."""

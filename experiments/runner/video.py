@@ -100,6 +100,9 @@ class Videos:
     def clear(self) -> None:
         shutil.rmtree(self._folder / ".trial", ignore_errors=True)
 
+    def able(self) -> None:
+        environment.able()
+
     def _model(self, planned: PlannedCell) -> Model:
         name = str(planned.cell.settings["model"])
         size = int(str(planned.cell.settings.get("image_size") or MODELS[name]))

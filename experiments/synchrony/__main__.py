@@ -21,6 +21,7 @@ from experiments.cluster import lifecycle, staging
 from experiments.copies import copies
 from experiments.errors import UserError
 from experiments.host import capacity, models
+from experiments.host.alone import alone
 from experiments.host.paths import RESULTS
 from experiments.profiles import load_profiles
 from experiments.shapes import read_toml
@@ -38,6 +39,11 @@ def main() -> None:
 
 def _run() -> None:
     options = _parse()
+    with alone():
+        _measure(options)
+
+
+def _measure(options: argparse.Namespace) -> None:
     folder = options.out
     spec = _cluster(options.topology)
     model = options.model or models.build(None, [options.size], progress)[options.size].folder

@@ -25,6 +25,7 @@ from experiments.cli.output import progress, table
 from experiments.copies import copies
 from experiments.errors import HostError, RunFailed
 from experiments.host import capacity, models
+from experiments.host.alone import alone
 from experiments.host.evaluation import Program, attend
 from experiments.host.paths import RESULTS
 
@@ -82,6 +83,11 @@ def main() -> None:
 
 def _run() -> None:
     options = _parse()
+    with alone():
+        _experiment(options)
+
+
+def _experiment(options: argparse.Namespace) -> None:
     host = capacity.measure(Path.cwd())
     if host.cores < 2:
         raise HostError(f"this host has {host.cores} core; the experiment needs 2")

@@ -9,6 +9,7 @@ import pytest
 from run_material import rewrite, small
 from visits import HEIGHT, Visit
 
+from experiments.host.paths import RESULTS
 from experiments.run_report.write import write_report
 
 Open = Callable[..., Visit]
@@ -131,6 +132,31 @@ def test_it_prints_in_light_without_navigation(report: Path, visit: Open) -> Non
     assert not page.locator("nav").is_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('.plot img')).filter") == "none"
     assert len(page.pdf(format="A4")) > 50_000
+
+
+def test_what_a_verdict_rests_on_is_printed_whichever_claims_are_open(report: Path, visit: Open) -> None:
+    page = visit(report).page
+    details = page.locator("#claim-D6 dl")
+    assert not details.is_visible()
+    page.emulate_media(media="print")
+    box = details.bounding_box()
+    assert box is not None
+    assert box["height"] > 20
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_reference_run(visit: Open, width: int) -> None:
+    """Of many runs, as it is committed: several comparisons, and figures of each."""
+    path = RESULTS / "reference" / "report.html"
+    seen = visit(path, width)
+    seen.open_all()
+    page = seen.layout
+    assert page["needed"] <= width, "the page scrolls sideways"
+    assert page["broken"] == 0
+    assert page["pictures"] >= 30
+    assert seen.said == []
+    assert seen.asked == [path.as_uri()]
+    assert seen.serious() == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

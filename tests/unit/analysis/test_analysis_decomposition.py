@@ -99,7 +99,7 @@ def test_the_parts_add_up_to_the_wall_time() -> None:
     assert found.seconds["straggler"] == pytest.approx(6 / whole)
     assert found.seconds["too few tasks"] == pytest.approx(2 / whole)
     assert found.seconds["scheduling"] == pytest.approx(1.5 / whole)
-    assert found.seconds["reading"] == pytest.approx(2 * 0.5 / whole)
+    assert found.seconds["inventory"] == pytest.approx(2 * 0.5 / whole)
     assert found.seconds["writing"] == pytest.approx(2 * 0.25 / whole)
     assert found.seconds["driver"] == pytest.approx(2 * (15 - 12 - 0.75) / whole)
     assert found.seconds["other"] == pytest.approx(14.5 / whole)
@@ -137,6 +137,14 @@ def test_missing_evidence_is_no_zero() -> None:
     assert both.unmeasured == ("throttled",)
 
 
+def test_what_is_read_lazily_in_tasks_of_another_phase_is_not_measured() -> None:
+    phases = {"submit": 27.0, "total": 20.0, "start": 5.0, "read": 0.1}
+    assert "reading" in split(job(phases=phases, settings={"timing": "paper"})).unmeasured
+    assert "reading" not in split(job(phases=phases, settings={"timing": "materialised"})).unmeasured
+    del phases["read"]
+    assert "reading" not in split(job(phases=phases, settings={"timing": "paper"})).unmeasured
+
+
 def test_phases_of_one_kind_and_failed_attempts_have_parts_of_their_own() -> None:
     tasks = (
         task("a", 10, 12, phase="read"),
@@ -147,7 +155,8 @@ def test_phases_of_one_kind_and_failed_attempts_have_parts_of_their_own() -> Non
     )
     found = split(job(slots=1), tasks)
     assert found.slots == 1
-    assert found.seconds["reading"] == pytest.approx((2 + 0.5) / 10)
+    assert found.seconds["inventory"] == pytest.approx(0.5 / 10)
+    assert found.seconds["reading"] == pytest.approx(2 / 10)
     assert found.seconds["compute"] == pytest.approx(3 / 10)
     assert found.seconds["writing"] == pytest.approx(1 / 10)
     assert found.seconds["failed attempts"] == pytest.approx(1.5 / 10)
@@ -221,7 +230,7 @@ def test_raw_evidence_is_read_back(tmp_path: Path) -> None:
         ("{", "is not JSON"),
         ('{"schema": 2}', "schema = 2; this release knows 1"),
         ("[]", "schema = null"),
-        ('{"schema": 1, "tasks": [{"host": "a"}]}', "entry 1 lacks attempt"),
+        ('{"schema": 1, "tasks": [{"host": "a"}]}', "entry 1 lacks stage_id"),
         ('{"schema": 1, "tasks": [3]}', "entry 1 lacks a table"),
     ],
 )
@@ -230,3 +239,17 @@ def test_damaged_evidence_is_named(tmp_path: Path, text: str, message: str) -> N
     (tmp_path / "tasks" / "t.json").write_text(text)
     with pytest.raises(UserError, match=message):
         raw.read_tasks(tmp_path, "t")
+
+
+def test_a_key_of_another_kind_is_named_with_what_it_has(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    whole = asdict(task("a", 1.0, 2.0))
+    entries = [whole, {**whole, "launch_s": None}]
+    (tmp_path / "tasks" / "t.json").write_text(json.dumps({"schema": 1, "tasks": entries}))
+    with pytest.raises(UserError, match=r"t.json: entry 2 has launch_s = null: .*; restore the file"):
+        raw.read_tasks(tmp_path, "t")
+
+
+def test_workers_that_are_no_tables_say_nothing() -> None:
+    found = split(job(result={"threads_per_task": 1, "workers": ["a", None]}))
+    assert "compute" in found.unmeasured

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from experiments.analysis.decomposition import PARTS, Decomposition
+from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import Trial, Trials
 from experiments.claims.sides import Side
 from experiments.claims.types import Evidence, Fact
@@ -57,8 +59,20 @@ def merged(*groups: list[Trial]) -> tuple[Trial, ...]:
     return tuple(found.values())
 
 
-def evidence(*groups: list[Trial], facts: Mapping[str, Fact] | None = None) -> Evidence:
-    return Evidence(Trials(merged(*groups), {}), facts or {}, {1: "a made host"})
+def evidence(
+    *groups: list[Trial],
+    facts: Mapping[str, Fact] | None = None,
+    parts: Mapping[str, Mapping[str, float]] | None = None,
+) -> Evidence:
+    """parts: by cell, seconds an image of some of its parts."""
+
+    def split(trial: Trial) -> Decomposition | NoEstimate:
+        known = (parts or {}).get(trial.cell)
+        if known is None:
+            return NoEstimate(f"{trial.name}: has no tasks")
+        return Decomposition({name: known.get(name, 0.0) for name in PARTS}, 48, 2)
+
+    return Evidence(Trials(merged(*groups), {}), facts or {}, {1: "a made host"}, split)
 
 
 def _joined(one: Any, other: Any) -> Any:

@@ -19,6 +19,7 @@ from experiments.claims.ledger import load_claims
 from experiments.claims.sides import Side
 from experiments.claims.types import (
     HOLDS,
+    NO_DIFFERENCE,
     NOT_MEASURED,
     NOT_TESTABLE,
     OPEN,
@@ -145,13 +146,22 @@ def made(kind: str, rule: Any, met: bool) -> Evidence:
             groups.append(trials(bound.side, *[inside if met else outside] * 5))
             if bound.per:
                 groups.append(trials(bound.side.model_copy(update={"figure": bound.per}), *[1.0] * 5))
+    elif kind == "part":
+        # A second of the loss is of the parts, or of none of them.
+        groups = [trials(rule.above, 1.0), trials(rule.below, 1.0)]
+        own = {rule.parts[0]: 1.0} if met else {"compile": 1.0}
+        cells = [group[0].cell for group in groups]
+        return evidence(
+            *groups, parts={cells[0]: {"compute": 1.0, **own}, cells[1]: {"compute": rule.times, "start-up": 9.0}}
+        )
     elif kind == "fact":
         inside = rule.at_least if rule.at_least is not None else rule.at_most
         outside = rule.at_most * 2 if rule.at_most is not None else rule.at_least / 2
         facts = {name: Fact(inside if met else outside, "made") for name in rule.facts}
     else:
         larger = (rule.expect == "more") == met
-        groups = [trials(rule.present, 2.0 if larger else 1.0), trials(rule.absent, 1.0)]
+        most = max(2.0, rule.explains or 0.0)
+        groups = [trials(rule.present, most if larger else 1.0), trials(rule.absent, 1.0)]
     return evidence(*groups, facts=facts)
 
 
@@ -166,6 +176,47 @@ def test_of_several_rules_the_first_that_speaks_decides_and_the_others_are_told(
     found = ledger.judge(claim, both)
     assert (found.direction, found.size) == (HOLDS, "agrees within both uncertainties")
     assert [text for text in found.conditions if text.startswith("also: reversed: table-2")]
+
+
+def test_where_no_rule_decides_the_one_that_saw_something_is_told() -> None:
+    claim = QUESTIONS["cores-threads"]
+    _, two = (parse(RULES[kind][0], parameters, claim.id) for kind, parameters in claim.rules)
+    found = ledger.judge(claim, evidence(trials(two.present, 1.06), trials(two.absent, 1.0)))
+    assert found.direction == OPEN
+    assert "10 % of the 1.76 to be explained" in found.said
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "direction"),
+    [
+        (0.5, 0.5, HOLDS),
+        (0.5, 2.0, REVERSED),
+        (2.0, 0.5, REVERSED),
+        (0.5, 1.0, NO_DIFFERENCE),
+        (0.5, None, NOT_MEASURED),
+    ],
+)
+def test_rules_that_must_hold_together_are_as_good_as_the_worst(
+    first: float, second: float | None, direction: str
+) -> None:
+    claim, groups = CLAIMS["V5"], list[list[Trial]]()
+    assert claim.together
+    for (kind, parameters), factor in zip(claim.rules, (first, second), strict=True):
+        rule = parse(RULES[kind][0], parameters, "V5")
+        if factor is not None:
+            groups += [*(trials(one, factor) for one in rule.winners), *(trials(one, 1.0) for one in rule.rivals)]
+    found = ledger.judge(claim, evidence(*groups))
+    assert found.direction == direction
+    assert any(text.startswith("also: ") for text in found.conditions)
+
+
+def test_partitions_of_8_images_each_are_not_those_of_the_paper() -> None:
+    claim = CLAIMS["D4"]
+    (rule,) = (parse(RULES[kind][0], parameters, "D4") for kind, parameters in claim.rules)
+    number, least, most = (bound.side for bound in rule.bounds)
+    for few, many, direction in ((7, 9, HOLDS), (8, 8, REVERSED)):
+        made = evidence(trials(number, *[8.0] * 5), trials(least, *[few] * 5), trials(most, *[many] * 5))
+        assert ledger.judge(claim, made).direction == direction
 
 
 def test_one_spoilt_claim_spoils_no_other() -> None:
@@ -202,8 +253,9 @@ def test_hosts_in_words() -> None:
 def test_the_ledger_as_json() -> None:
     rule = parse(RULES["ratio"][0], CLAIMS["D6"].rules[0][1], "D6")
     entries = ledger.ledger(evidence(trials(rule.above, 6.0), trials(rule.below, 1.0)))
-    content = json.loads(json.dumps(ledger.as_json(entries)))
+    content = json.loads(json.dumps(ledger.as_json(entries, ledger.ledger(evidence(), QUESTIONS))))
     assert set(content["claims"]) == IDS
+    assert set(content["questions"]) == set(QUESTIONS)
     d6 = content["claims"]["D6"]
     assert (d6["direction"], d6["size"]) == (HOLDS, "smaller")
     assert d6["ours"]["value"] == pytest.approx(6.0)

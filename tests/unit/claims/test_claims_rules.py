@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from claims_material import evidence, side, trials
 
 from experiments.bench.statistics import Estimate
 from experiments.claims import causes, levels, rules
+from experiments.claims import parts as claim_parts
 from experiments.claims.causes import CauseRule, WhyRule
 from experiments.claims.levels import Bound, BoundsRule, FactRule
+from experiments.claims.parts import PartRule
 from experiments.claims.rules import FastestRule, RatioRule, TrendRule
 from experiments.claims.sides import Unclear
 from experiments.claims.types import (
@@ -40,10 +45,11 @@ FLAT = (1.0, 1.0, 1.0, 1.0, 1.0)
         ("less", (1.2,), REVERSED),
         # However often it comes again: no A/A says that the same thing started twice would not differ as much.
         ("less", (1.015,), NO_DIFFERENCE),
-        ("less", WIDE, NO_DIFFERENCE),
+        ("less", WIDE, UNDECIDED),
         ("more", (1.2,), HOLDS),
         ("more", (0.8,), REVERSED),
-        ("more", WIDE, NO_DIFFERENCE),
+        ("more", (1.0,), NO_DIFFERENCE),
+        ("more", WIDE, UNDECIDED),
         ("not less", (1.2,), HOLDS),
         ("not less", (0.95,), REVERSED),
         ("not less", (0.99,), HOLDS),
@@ -78,6 +84,25 @@ def test_a_difference_below_the_noise_of_the_host_is_none() -> None:
     assert rules.ratio(rule, quiet).direction == HOLDS
     assert rules.ratio(rule, loud).direction == NO_DIFFERENCE
     assert "noise floor 10.0 % (A/A)" in rules.ratio(rule, loud).conditions
+    fused = evidence(*sides, trials(one, 1.0, engine="fused"), trials(same, 1.0, engine="fused"))
+    assert "noise floor 0.0 % (A/A: engine fused)" in rules.ratio(rule, fused).conditions
+    # An A/A of four pairs tells no floor, and one without noise makes no difference of 1 % one.
+    few = evidence(*sides, trials(one, 1.0, rounds=4), trials(same, 1.1, rounds=4))
+    assert any("no A/A of this figure" in text for text in rules.ratio(rule, few).conditions)
+    near = trials(A, 0.99), trials(B, 1.0), trials(one, 1.0), trials(same, 1.0)
+    assert rules.ratio(rule, evidence(*near)).direction == NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("busy", [{"host": {"quiet": False}}, {"host": {"quiet": True}, "cores_elsewhere": 0.9}])
+def test_trials_on_a_busy_host_are_told(busy: dict[str, Any]) -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    quiet = {"host": {"quiet": True}, "cores_elsewhere": 0.05}
+    made = trials(A, 0.8)
+    some = [replace(one, evidence={**one.evidence, **(busy if one.round < 3 else quiet)}) for one in made]
+    told = rules.ratio(rule, evidence(some, trials(B, 1.0))).conditions
+    assert "2 of these trials were made while something else kept the host busy" in told
+    alone = [replace(one, evidence={**one.evidence, **quiet}) for one in made]
+    assert not any("busy" in text for text in rules.ratio(rule, evidence(alone, trials(B, 1.0))).conditions)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +154,19 @@ def test_the_fastest(times: tuple[float, float, float], direction: str) -> None:
     verdict = rules.fastest(rule, evidence(*(trials(one, value) for one, value in seen)))
     assert verdict.direction == direction
     assert verdict.ours is not None
-    assert verdict.ours.value == pytest.approx(times[0] / times[2])
+    assert verdict.ours.value == pytest.approx(times[0] / min(times[1:])), "the nearest rival decides"
+    assert verdict.unit == f"ratio over made: {'b' if times[1] <= times[2] else 'c'}"
+    assert verdict.size == rules.size_of(
+        Estimate(times[0] / times[2], times[0] / times[2], times[0] / times[2], 5), [0.70, 0.73, 0.75]
+    )
     assert len(verdict.trials) == 15
+    assert any(text.startswith("size: ") and text.endswith("over made: c") for text in verdict.conditions)
+
+
+def test_the_fastest_among_times_that_scatter_is_undecided() -> None:
+    rule = FastestRule.model_validate({"winners": [A], "rivals": [B, C]})
+    made = evidence(trials(A, *WIDE), trials(B, *FLAT), trials(C, 9.0))
+    assert rules.fastest(rule, made).direction == UNDECIDED
 
 
 def test_the_fastest_needs_all_its_rivals() -> None:
@@ -153,6 +189,11 @@ def test_a_trend(expect: str, values: tuple[float, ...], direction: str) -> None
     rule = TrendRule.model_validate({"steps": [A, B, C], "expect": expect})
     seen = zip((A, B, C), values, strict=True)
     assert rules.trend(rule, evidence(*(trials(one, value) for one, value in seen))).direction == direction
+
+
+def test_a_trend_whose_ends_scatter_is_undecided() -> None:
+    rule = TrendRule.model_validate({"steps": [A, B], "expect": "falls"})
+    assert rules.trend(rule, evidence(trials(A, *FLAT), trials(B, *WIDE))).direction == UNDECIDED
 
 
 @pytest.mark.parametrize(
@@ -221,6 +262,26 @@ def test_a_cause(expect: str, present: tuple[float, ...], direction: str) -> Non
     assert causes.cause(rule, evidence(trials(on, 1.0))).direction == OPEN
 
 
+@pytest.mark.parametrize(
+    ("expect", "present", "direction", "share"),
+    [
+        ("more", 1.5, SUPPORTED, "58 %"),
+        ("more", 1.06, OPEN, "8 %"),
+        ("more", 1.0, REFUTED, ""),
+        ("none", 1.5, REFUTED, "58 %"),
+        ("none", 1.06, OPEN, "8 %"),
+    ],
+)
+def test_a_cause_of_a_small_part_is_not_the_answer(expect: str, present: float, direction: str, share: str) -> None:
+    on, off = side(set={"link": "26mbit"}), side(set={"link": "none"})
+    keys = {"present": on, "absent": off, "varies": ["link"], "expect": expect, "explains": 2.0}
+    verdict = causes.cause(CauseRule.model_validate(keys), evidence(trials(on, present), trials(off, 1.0)))
+    assert verdict.direction == direction
+    assert (f"{share} of the 2 to be explained" if share else "0.25") in (
+        verdict.said if share else str(verdict.conditions)
+    )
+
+
 def test_fewer_pairs_than_an_interval_needs_decide_nothing() -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "more"})
     few = evidence(trials(A, 2.0, rounds=4), trials(B, 1.0, rounds=4))
@@ -251,3 +312,38 @@ def test_what_is_not_judged_says_why() -> None:
     found = [rule(why, evidence()) for rule in (causes.later, causes.not_testable, causes.still_open)]
     assert [one.direction for one in found] == [NOT_MEASURED, NOT_TESTABLE, OPEN]
     assert {one.said for one in found} == {"Because."}
+
+
+def part_rule(**changes: Any) -> PartRule:
+    return PartRule.model_validate({"above": A, "below": B, "times": 2, "parts": ["driver", "writing"], **changes})
+
+
+@pytest.mark.parametrize(
+    ("driver", "other", "direction", "share"),
+    [(0.8, 0.2, SUPPORTED, "80 %"), (0.05, 0.95, REFUTED, "5 %"), (0.3, 0.7, OPEN, "30 %")],
+)
+def test_a_part_of_a_loss(driver: float, other: float, direction: str, share: str) -> None:
+    # Twice the cores would take 1 s where one took 2; they take a second more.
+    parts = {"a": {"compute": 1.0 + other, "driver": driver}, "b": {"compute": 2.0, "start-up": 50.0}}
+    verdict = claim_parts.part(part_rule(), evidence(trials(A, 1.0), trials(B, 1.0), parts=parts))
+    assert verdict.direction == direction
+    assert f"driver and writing: {share}" in verdict.said
+    assert "of the 1.00 s an image that made: a takes longer than made: b, over 2" in verdict.said
+    assert len(verdict.trials) == 10
+
+
+def test_where_nothing_is_lost_no_part_explains_it() -> None:
+    parts = {"a": {"compute": 1.0, "driver": 0.01}, "b": {"compute": 2.0}}
+    verdict = claim_parts.part(part_rule(), evidence(trials(A, 1.0), trials(B, 1.0), parts=parts))
+    assert verdict.direction == OPEN
+    assert "loses nothing" in verdict.said
+
+
+def test_parts_of_trials_that_could_not_be_split_say_nothing() -> None:
+    both = trials(A, 1.0), trials(B, 1.0)
+    for made in (evidence(*both), evidence(*both, parts={"a": {}}), evidence()):
+        verdict = claim_parts.part(part_rule(), made)
+        assert verdict.direction == OPEN
+        assert verdict.said.startswith("Not yet measured: 0 pairs of trials could be split; 5 are needed")
+    with pytest.raises(Unclear, match="nowhere: there are start-up"):
+        claim_parts.part(part_rule(parts=["nowhere"]), evidence())

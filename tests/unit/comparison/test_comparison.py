@@ -48,6 +48,17 @@ def test_what_got_slower_is_found_and_what_did_not_is_not(tmp_path: Path) -> Non
     assert of(second, first).beyond[0].beyond == -1
 
 
+def test_three_trials_a_side_tell_nothing_and_four_do(tmp_path: Path) -> None:
+    for number, beyond in ((2, 0), (3, 0), (4, 1)):
+        noise = (1, 1.01, 0.99, 1.02)[:number]
+        first, second = (
+            stored(tmp_path / f"{number}-{predict}", {"c": rounds(predict, noise=noise)}) for predict in (40.0, 60.0)
+        )
+        found = figure(of(first, second), "phases.predict")
+        assert (found.beyond, found.few) == (beyond, not beyond)
+        assert found.ratio.value == pytest.approx(1.5)
+
+
 def test_a_difference_within_the_noise_floor_is_none(tmp_path: Path) -> None:
     first, second = stored(tmp_path / "a", {"c": rounds(40.0)}), stored(tmp_path / "b", {"c": rounds(46.0)})
     assert figure(of(first, second), "phases.predict").beyond == 1
@@ -84,6 +95,21 @@ def test_what_a_time_is_of_is_no_code_and_sparks_settings_are(tmp_path: Path) ->
     assert of(a, b).code == ('spark.spark.x: "16s", was "15s"',)
     with pytest.raises(UserError, match=r"not comparable: engine_setting\.job\.timing"):
         of(a, c)
+
+
+def test_a_part_that_an_older_release_did_not_know_is_not_compared(tmp_path: Path) -> None:
+    contents = ({}, {"warm_ups": 1, "submission": "s1"}, {"warm_ups": 1, "submission": "s2"}, {"warm_ups": 2})
+    old, one, other, warmer = (
+        stored(tmp_path / str(number), {"c": rounds(40.0)}, content=content) for number, content in enumerate(contents)
+    )
+    assert of(old, one).cells == ("made: c",)
+    assert of(one, other).code == ('submission: "s2", was "s1"',)
+    with pytest.raises(UserError, match="not comparable: warm_ups: 2, was 1"):
+        of(one, warmer)
+    # That a cluster was fresh for each trial is said, and that it was not is not.
+    fresh = stored(tmp_path / "fresh", {"c": rounds(40.0)}, content={"fresh_cluster": True})
+    with pytest.raises(UserError, match="not comparable: fresh_cluster"):
+        of(old, fresh)
 
 
 def test_times_of_another_host_are_refused_and_the_field_named(tmp_path: Path) -> None:

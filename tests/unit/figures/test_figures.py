@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib
@@ -31,7 +32,7 @@ from figures_material import (
 from matplotlib import colors
 from matplotlib.container import BarContainer, ErrorbarContainer
 
-from experiments.analysis.decomposition import Decomposition
+from experiments.analysis.decomposition import PARTS, Decomposition
 from experiments.analysis.scaling import NoFit
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import observations as figures_of
@@ -148,7 +149,7 @@ def test_the_parts_of_the_time_add_up() -> None:
     one = FIGURES["where-time-goes"]
     ends = [bar.get_x() + bar.get_width() for bar in bars(one)[-1]]
     assert ends == pytest.approx(column(one, "total (s per image)"))
-    assert len(bars(one)) == 13
+    assert len(bars(one)) == len(PARTS)
 
 
 def test_a_part_without_evidence_is_empty_in_the_table() -> None:
@@ -289,11 +290,12 @@ def test_the_table_can_be_read_back() -> None:
         assert len(rows) == len(one.rows) + 1
 
 
-def test_neighbours_differ_in_grey() -> None:
-    def lightness(number: int) -> float:
-        red, green, blue = colors.to_rgb(style.look(number).colour)
-        return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+def lightness(number: int) -> float:
+    red, green, blue = colors.to_rgb(style.look(number).colour)
+    return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
 
+
+def test_neighbours_differ_in_grey() -> None:
     for number in range(7):
         assert abs(lightness(number) - lightness(number + 1)) > 0.1, number
 
@@ -301,6 +303,13 @@ def test_neighbours_differ_in_grey() -> None:
 def test_no_two_series_look_alike() -> None:
     assert len({(style.look(n).colour, style.look(n).marker) for n in range(16)}) == 16
     assert len({(style.look(n).colour, style.look(n).hatch) for n in range(16)}) == 16
+
+
+def test_each_part_of_the_time_has_its_own_colour_and_those_of_one_hatch_another_lightness() -> None:
+    assert len({style.look(number).colour for number in range(len(PARTS))}) == len(PARTS)
+    for one, other in combinations(range(len(PARTS)), 2):
+        if style.look(one).hatch == style.look(other).hatch:
+            assert abs(lightness(one) - lightness(other)) > 0.1, (one, other)
 
 
 def test_settings_of_the_users_are_left_aside_and_come_back() -> None:

@@ -163,6 +163,36 @@ def test_a_slower_host_takes_longer() -> None:
     assert planned(content, SMALL, slow).cells[0].estimate.seconds > 1.8 * planned(content).cells[0].estimate.seconds  # type: ignore[union-attr]
 
 
+def seconds(host: Host = SMALL, **settings: Any) -> float:
+    (one,) = planned({"settings": settings, "cells": [{"name": "a"}]}, host).cells
+    assert one.estimate is not None, one.skipped
+    return one.estimate.seconds
+
+
+def test_fewer_partitions_than_slots_leave_nodes_idle() -> None:
+    given = {"topology": "databricks", "workers": 6, "engine": "bigdl", "images": 480}
+    one, six, twelve = (seconds(**given, read_partitions=number) for number in (1, 6, 12))
+    assert one > 3 * six
+    assert twelve == pytest.approx(six, rel=0.1)
+
+
+def test_a_driver_of_many_cores_starts_no_faster_than_one_of_a_few() -> None:
+    huge = replace(LARGE, cores=64)
+    given = {"topology": "standalone", "workers": 2, "engine": "fused", "images": 1}
+    assert seconds(huge, **given) > 7.5 / 2
+
+
+def test_each_yarn_node_needs_room_for_the_environment_that_it_is_sent() -> None:
+    def disk(**settings: Any) -> int:
+        return planned({"settings": settings, "cells": [{"name": "a"}]}, LARGE).disk_mb
+
+    few, many = (disk(topology="yarn", workers=n) for n in (2, 8))
+    local = disk(topology="standalone", workers=8)
+    assert few <= 8000 + 100
+    assert local <= 8000 + 100
+    assert many >= 8 * 2600
+
+
 def test_a_cap_of_instruction_sets_slows_the_network_and_nothing_else() -> None:
     content = {"settings": {"topology": "heterogeneous", "engine": "bigdl"}, "cells": [{"name": "only"}]}
     estimates = [

@@ -9,7 +9,16 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.matrix.expansion import expand
-from experiments.matrix.preset import CHANGED, FIRST_LINE, PRESETS, load_preset, parse_preset, shipped_presets
+from experiments.matrix.preset import (
+    CHANGED,
+    FIRST_LINE,
+    PRESETS,
+    as_run,
+    load_preset,
+    parse_preset,
+    run_copy,
+    shipped_presets,
+)
 from experiments.matrix.types import Preset
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "presets"
@@ -180,7 +189,7 @@ REFUSED = {
     "cells.exp-2=1": "cells holds tables, which --set cannot change",
     "zips=3": "zips holds tables",
     "settings.workers=3": "the axis workers gives it",
-    "repeats=3\nseed=9": "from 1 to 1000",
+    "repeats=3\nseed=9": "has a line break",
     "workers=3": "the axis workers gives it.*--set axes.workers=",
     "weights=FP16": "a table of zips gives it",
     "read_partitions=9": "the cell 'exp-2' gives it",
@@ -221,6 +230,25 @@ def test_a_runs_copy_is_the_preset_as_it_was_run(tmp_path: Path) -> None:
     found = load_preset(str(path))
     assert (found.name, found.repeats, found.axes[0].values) == ("smoke", 1, ((4,),))
     assert load_preset(str(path), ["repeats=3"]).repeats == 3
+
+
+def test_a_copy_of_a_copy_has_the_changes_of_both_each_once_and_the_last_one_decides(tmp_path: Path) -> None:
+    path, shipped = tmp_path / "preset.toml", (PRESETS / "smoke.toml").read_text()
+    path.write_text(run_copy(shipped, "smoke", ["images=48", "repeats=1"]))
+    assert as_run(path) == ("smoke", ("images=48", "repeats=1"))
+    assert path.read_text().endswith(shipped)
+    for _ in range(2):
+        path.write_text(run_copy(path.read_text(), "smoke", ["images=24", "repeats=1"]))
+        assert as_run(path) == ("smoke", ("images=48", "images=24", "repeats=1"))
+    assert path.read_text().count(FIRST_LINE) == 1
+    # What stands below is the file's own text.
+    path.write_text(f"{path.read_text()}{CHANGED}images=96\n")
+    assert as_run(path)[1] == ("images=48", "images=24", "repeats=1")
+
+
+def test_a_change_of_two_lines_is_refused() -> None:
+    with pytest.raises(UserError, match=r"--set images=4\.\.\.: has a line break"):
+        load_preset("smoke", ["images=4\nrepeats = 9"])
 
 
 def test_same_cells_need_two_that_are() -> None:

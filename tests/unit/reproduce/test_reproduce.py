@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.cli.app import guarded
-from experiments.errors import HostError, RunFailed
+from experiments.errors import HostError, NothingRunsHere, RunFailed, UserError
 from experiments.host.models import Model
 from experiments.matrix.costs import REFERENCE_ISA, REFERENCE_SECONDS, Calibration
 from experiments.matrix.plan import Host
@@ -143,18 +143,24 @@ def test_plan_makes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_preset_that_fails_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = Made(aa=RunFailed("no measured trial of b"))
-    assert reproduce(monkeypatch, made) == 1
-    assert made.names == ["models", "aa", "report"]
-    assert capsys.readouterr().err.splitlines()[-1] == "clusterbed: aa: no measured trial of b"
+    for error in (RunFailed("no measured trial of b"), UserError("no measured trial of b")):
+        made = Made(aa=error)
+        assert reproduce(monkeypatch, made) == 1
+        assert made.names == ["models", "aa", "report"]
+        assert capsys.readouterr().err.splitlines()[-1] == "clusterbed: aa: no measured trial of b"
 
 
-def test_what_this_host_cannot_do_is_said_and_is_no_failure(
+def test_a_preset_for_another_host_is_said_and_is_no_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert reproduce(monkeypatch, made := Made(aa=HostError("none of its 2 cells can run here"))) == 0
+    assert reproduce(monkeypatch, made := Made(aa=NothingRunsHere("none of its 2 cells can run here"))) == 0
     assert made.names == ["models", "aa", "report"]
     assert "aa: cannot be done here: none of its 2 cells can run here" in capsys.readouterr().err
+
+
+def test_a_host_that_can_make_nothing_any_more_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reproduce(monkeypatch, made := Made(aa=HostError("the Docker engine does not answer"))) == 3
+    assert made.names == ["models", "aa"]
 
 
 @pytest.mark.parametrize(("error", "status"), [(RunFailed("a check failed"), 1), (HostError("no engine"), 3)])

@@ -13,6 +13,7 @@ import pytest
 from run_material import Page, records, report_of, rewrite, small
 
 from experiments.errors import UserError
+from experiments.run_report import facts
 from experiments.run_report.write import write_report
 
 
@@ -153,6 +154,7 @@ def test_one_trial_has_no_interval(tmp_path: Path) -> None:
         ("settings", None, r"record 3: settings = null: is not a table"),
         ("hosts", [], r"record 3: hosts = \[\]: is not a table"),
         ("boot", None, r"record 3: boot = null: is not a table"),
+        ("core", "half", r'record 3: core = "half": is not a number'),
     ],
 )
 def test_a_record_of_another_shape_is_refused_with_its_place(
@@ -178,6 +180,37 @@ def test_a_file_of_another_shape_is_refused_by_name(tmp_path: Path, name: str, c
     (run / name).write_text(json.dumps(content))
     with pytest.raises(UserError, match=rf"{name}: {said}"):
         write_report([str(run)])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("facts.json", '{"schema": 1, "facts": {"x": {"value": null, "source": "s"}}}', r"x\.value: .*valid number"),
+        ("facts.json", '{"schema": 1, "facts": []}', "its content: .*valid dictionary"),
+        ("facts.json", '{"schema": 1}', "its content: .*valid dictionary"),
+        ("synchrony/trials.jsonl", '{"mode": "static"}\n', r"0\.repeat: Field required"),
+        ("synchrony/trials.jsonl", "3\n", "0: .*"),
+        ("synchrony/trials.jsonl", "{\n", "cannot be read"),
+    ],
+)
+def test_what_lies_beside_a_run_is_refused_by_name(tmp_path: Path, name: str, text: str, said: str) -> None:
+    run = small(tmp_path / "run")
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).write_text(text)
+    with pytest.raises(UserError, match=rf"{name}: {said}.*; restore the file"):
+        write_report([str(run)])
+
+
+@pytest.mark.usefixtures("_no_figures")
+def test_a_line_beside_a_run_that_was_cut_off_is_not_used(tmp_path: Path) -> None:
+    run = small(tmp_path / "run")
+    whole = {"mode": "static", "repeat": 0, "failed": False, "seconds": 4.0}
+    (run / "synchrony").mkdir()
+    (run / "synchrony" / "trials.jsonl").write_text(f"{json.dumps(whole)}\n{json.dumps(whole)[:20]}")
+    assert [one.seconds for one in facts._LINES.validate_python(facts._lines(run / "synchrony" / "trials.jsonl"))] == [
+        4.0
+    ]
+    report_of(run)
 
 
 @pytest.mark.usefixtures("_no_figures")

@@ -108,8 +108,8 @@ def test_amdahls_fraction_is_found() -> None:
     assert said.startswith("Yes, with losses: 6 workers do the stage of an image 4 (")
     assert "an efficiency of 67 %" in said
     assert "Amdahl: serial 1" in scaling.law_text(one)
-    # 0.1 + 0.9 / 6 on each of 6 workers, for 1 on one.
-    assert scaling.paid_text(one, None).startswith("An image costs more: 1.5 (")
+    # A second before the stage, which takes half a second on one worker and 0.1 + 0.9 / 6 of it on each of 6.
+    assert scaling.paid_text(one, None).startswith("An image costs more: 4.5 (")
 
 
 def test_each_engine_has_its_sentence_and_the_one_with_most_workers_answers_first() -> None:
@@ -119,9 +119,12 @@ def test_each_engine_has_its_sentence_and_the_one_with_most_workers_answers_firs
     )
     setting = Setting(comparison, "made", "2 made cores", scaling.scaled(comparison), (), None, {})
     run = RunFolder("made", Path(), "made", "made", "", 5, (), {}, {}, ())
-    (told, *_) = answer.answers([Study(run, setting, (), (), None, ())])
+    jobs = advising.jobs_of(next(one for one in setting.scaled if one.engine == "fused"))
+    told, stops, _ = answer.answers([Study(run, setting, (), (), None, jobs, ())])
     assert "times as fast as 1 with the engine fused" in told.said[0]
     assert re.search(r"1\.71 .* with the engine bigdl", told.said[-1])
+    # Of one number of images nobody knows what a job takes once.
+    assert not [text for text in (*told.said, *stops.said) if "once" in text]
     assert {"1-1-fused-6", "1-1-bigdl-6"} <= set(told.trials)
 
 
@@ -262,9 +265,9 @@ def test_without_tasks_nobody_knows_where_the_time_goes() -> None:
 def test_advice_without_a_limit_stays_within_what_was_measured() -> None:
     comparison = compared(*[trials(f"{n}", seconds_per_image(n, 0.1), n) for n in (1, 2, 3, 6)])
     (one,) = scaling.scaled(comparison)
-    free, short = advising.advise(one, [Wish(48), Wish(48, deadline=25.0)])
+    free, short = advising.advise(advising.jobs_of(one), [Wish(48), Wish(48, deadline=25.0)])
     assert free.advice.workers == 6
-    assert "the fastest of those measured" in free.advice.said
+    assert "the fewest measured that are as fast as any" in free.advice.said
     assert "the cheapest, 1: " in free.advice.said
     # 20 s of start-up and 48 images: 5 s are left, at 0.104 s an image.
     assert short.advice.workers is not None
@@ -282,21 +285,55 @@ def test_five_thousand_images_take_what_the_few_say() -> None:
     found = scaling.best(scaling.scaled(compared(*cells_)))
     assert found is not None
     assert found.family.images == 96
-    wishes = advising.default_wishes(found)
+    wishes = advising.default_wishes(found, advising.jobs_of(found))
     assert [wish.images for wish in wishes] == [96, 5000]
-    cost = advising.advise(found, wishes)[1].advice.costs[5].seconds
+    cost = advising.advise(advising.jobs_of(found), wishes)[1].advice.costs[5].seconds
     assert cost.value == pytest.approx(27 + 5000 * 0.06, rel=0.03)
     assert cost.low < 327 < cost.high
 
 
+def test_a_family_with_too_few_rounds_answers_after_one_with_enough() -> None:
+    cut = [one for n in (1, 2, 3, 6) for one in trials(f"{n}", 0.5 / n, n) if one.round < 5]
+    whole = [one for n in (1, 6) for one in trials(f"bigdl {n}", 1 / n, n, engine="bigdl")]
+    found = scaling.best(scaling.scaled(compared(cut, whole)))
+    assert found is not None
+    assert found.engine == "bigdl"
+    # Where none has enough, the one of most numbers of workers answers.
+    found = scaling.best(scaling.scaled(compared(cut, [one for one in whole if one.round < 5])))
+    assert found is not None
+    assert found.engine != "bigdl"
+
+
+def test_what_a_job_takes_once_is_in_the_answer_where_it_is_known() -> None:
+    cells_ = [
+        trials(f"{n}-{images}", 7 / images + 0.36 / n, n, images, engine="fused")
+        for images in (24, 96)
+        for n in (1, 2, 3, 6)
+    ]
+    comparison = compared(*cells_)
+    setting = Setting(comparison, "made", "2 made cores", scaling.scaled(comparison), (), None, {})
+    found = scaling.best(setting.scaled)
+    assert found is not None
+    run = RunFolder("made", Path(), "made", "made", "", 5, (), {}, {}, ())
+    told, stops, _ = answer.answers([Study(run, setting, (), (), None, advising.jobs_of(found), ())])
+    # 20 s of start-up and a stage of 7 s; an image takes 0.36 s on one worker.
+    once = next(text for text in told.said if text.startswith("A job takes"))
+    assert re.match(
+        r"A job takes 2[678]\S* .* s once, whatever its images, and 0\.06\S* .* on 6 workers, 0\.3[56]", once
+    )
+    assert re.search(r"the nearer it comes to (5\.\d+|6(\.\d+)?) \(", once)
+    assert any(text.startswith("Of jobs of 96 images: Amdahl") for text in told.said)
+    assert re.search(r"Of the 3\d\S* s of a job of 96 images on 6 workers \d\d % are taken once", stops.said[-1])
+
+
 def test_a_wish_for_another_number_of_images_is_answered_by_a_reason() -> None:
     (one,) = scaling.scaled(compared(*[trials(f"{n}", seconds_per_image(n, 0.1), n) for n in (1, 2, 3, 6)]))
-    assert [wish.images for wish in advising.default_wishes(one)] == [48]
-    (told,) = advising.advise(one, [Wish(2000, deadline=600)])
+    assert [wish.images for wish in advising.default_wishes(one, advising.jobs_of(one))] == [48]
+    (told,) = advising.advise(advising.jobs_of(one), [Wish(2000, deadline=600)])
     assert told.advice.said.startswith("No advice for 2000 images")
     (one,) = scaling.scaled(compared(trials("1", 0.5, 1), trials("3", 0.2, 3)))
-    (told,) = advising.advise(one, [Wish(48)])
-    assert "Amdahl needs 3 different numbers of workers" in told.advice.said
+    (told,) = advising.advise(advising.jobs_of(one), [Wish(48)])
+    assert "a law needs 3 different numbers of workers" in told.advice.said
 
 
 def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
@@ -310,12 +347,27 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
     assert found.gain == pytest.approx(1.25, abs=0.01)
 
 
+def test_among_cells_that_are_as_fast_the_one_that_costs_least_is_named() -> None:
+    found = advising.best_cell(compared(trials("3", 0.101, 3), trials("6", 0.1, 6)), None)
+    assert found is not None
+    assert (
+        "6 is the fastest from submission to end; 3 no slower beyond noise. Of these 3 costs least: 50 % of"
+        in found.said
+    )
+    found = advising.best_cell(compared(trials("1", 9.0, 1), trials("6", 0.1, 6)), None)
+    assert found is not None
+    assert "costs least" not in found.said
+
+
 def test_where_the_stage_alone_tells_cells_apart_otherwise_that_is_said() -> None:
     # A second of start-up an image hides a tenth of the stage.
     found = advising.best_cell(compared(trials("1", 0.10, 2, cores=1), trials("2", 0.11, 2, cores=2)), None)
     assert found is not None
     assert "1 is the fastest from submission to end; 2 no slower beyond noise" in found.said
-    assert "By the stage alone, which decides with many images: 1 is the fastest; 2 takes 1.1 times" in found.said
+    assert (
+        "By the stage alone, what comes before and after it left aside: 1 is the fastest; 2 takes 1.1 times"
+        in found.said
+    )
     found = advising.best_cell(compared(trials("1", 0.1, 2, engine="a"), trials("2", 0.11, 2, engine="b")), None)
     assert found is not None
     assert "By the stage alone" not in found.said

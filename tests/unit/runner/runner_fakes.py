@@ -23,7 +23,7 @@ def plan_of(host: Host = HOST, **content: Any) -> Plan:
 
 @dataclass
 class Laboratory:
-    """fail: by call ("up", "run", "down", "steady", "content", "environment") and cell, what is raised each time.
+    """fail: by call (a method's name) and cell, what it raises each time; "" for calls that are of no cell.
 
     interrupt_at: the number of the step at which Ctrl-C comes; each call is two steps, before and after its effect.
     """
@@ -83,7 +83,13 @@ class Laboratory:
 
     def clear(self) -> None:
         """Cannot be interrupted, as the real one."""
+        if ("clear", "") in self.fail and self.up_now:
+            raise self.fail["clear", ""]
         self.up_now.clear()
+
+    def able(self) -> None:
+        if ("able", "") in self.fail:
+            raise self.fail["able", ""]
 
 
 @dataclass

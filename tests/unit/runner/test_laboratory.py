@@ -119,6 +119,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(laboratory.inputs, "prepare", lambda *_: given)
     monkeypatch.setattr(laboratory.artefacts, "model", lambda *_: Model(model))
     monkeypatch.setattr(laboratory.environment, "describe", lambda: {"commit": "c"})
+    monkeypatch.setattr(laboratory.environment, "able", lambda: None)
     monkeypatch.setattr(
         laboratory.steady, "wait", lambda _: laboratory.steady.Steady(True, (), 0, 1, None, 1, (0, 0, 0))
     )
@@ -239,5 +240,5 @@ def test_what_an_earlier_command_left_is_cleared(world: World, tmp_path: Path) -
 
 
 def test_the_fake_and_the_real_seam_have_the_same_calls() -> None:
-    calls = ("environment", "content", "steady", "up", "run", "down", "clear")
+    calls = ("environment", "content", "steady", "up", "run", "down", "clear", "able")
     assert all(callable(getattr(Clusters, name)) and callable(getattr(Laboratory, name)) for name in calls)

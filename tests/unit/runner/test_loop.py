@@ -153,20 +153,35 @@ def test_a_cluster_that_does_not_come_up_fails_its_trials_only(tmp_path: Path) -
     assert any("did not come up: not ready" in line for line in watcher.said)
 
 
-def test_a_fault_in_tear_down_spoils_no_measurement(tmp_path: Path) -> None:
+def test_what_a_fault_in_tear_down_leaves_is_cleared_before_the_next_trial(tmp_path: Path) -> None:
     lab = Laboratory(fail={("down", ""): RunFailed("the network is in use")})
-    lab_up = lab.up
-
-    def forgiving(planned: Any) -> Mapping[str, Any]:
-        lab.up_now.clear()  # the next cluster is another one
-        return lab_up(planned)
-
-    lab.up = forgiving  # type: ignore[method-assign]
     records = run(plan_of(), tmp_path, lab, Watcher())
     assert states(records) == {cell: {"measured"} for cell in CELLS}
     visits = [json.loads(line) for line in (tmp_path / CLUSTERS).read_text().splitlines()]
     assert visits[0]["tear_down_problems"] == ["the network is in use"]
+    assert lab.most_up == 1
     assert lab.up_now == set()
+
+
+def test_a_cluster_that_cannot_be_taken_down_ends_the_run(tmp_path: Path) -> None:
+    stuck = RunFailed("the network is in use")
+    lab = Laboratory(fail={("down", ""): stuck, ("clear", ""): stuck})
+    with pytest.raises(RunFailed):
+        run(plan_of(), tmp_path, lab, watcher := Watcher())
+    assert len(lab.trials) == 1, "no trial is made beside it"
+    assert len(load(tmp_path / RECORDS).records) == 1
+    assert any("tear-down: the network is in use" in line for line in watcher.said)
+
+
+@pytest.mark.parametrize("call", ["run", "up"])
+def test_a_failure_of_the_host_is_no_finding_of_a_cell(tmp_path: Path, call: str) -> None:
+    gone = HostError("the Docker engine does not answer")
+    lab = Laboratory(fail={(call, "workers=2"): RunFailed("the command ended"), ("able", ""): gone})
+    with pytest.raises(HostError, match="does not answer"):
+        run(plan_of(), tmp_path, lab, Watcher())
+    assert all(one["cell"] != "workers=2" for one in load(tmp_path / RECORDS).records)
+    records = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    assert states(records) == {cell: {"measured"} for cell in CELLS}
 
 
 @pytest.mark.parametrize("call", [("up", "workers=2"), ("run", "workers=2"), ("steady", ""), ("content", "workers=2")])
@@ -211,6 +226,24 @@ def test_invalid_trials_say_why(tmp_path: Path) -> None:
     records = run(plan_of(), tmp_path, Laboratory(invalid={"workers=3": "2 rows missing"}), Watcher())
     assert states(records)["workers=3"] == {"invalid"}
     assert {tuple(one["reasons"]) for one in records if one["cell"] == "workers=3"} == {("2 rows missing",)}
+
+
+class FindsOtherThings(Laboratory):
+    def run(self, planned: PlannedCell, trial: str) -> Outcome:
+        outcome = super().run(planned, trial)
+        found = 99 if trial == "002-workers-2" else 100 + int(str(planned.cell.settings["workers"]))
+        return Outcome({**outcome.evidence, "detections": found}, outcome.invalid)
+
+
+def test_a_trial_that_found_something_else_than_the_one_before_is_invalid(tmp_path: Path) -> None:
+    records = run(plan_of(), tmp_path, FindsOtherThings(), Watcher())
+    assert states(records) == {
+        "workers=1": {"measured"},
+        "workers=2": {"measured", "invalid"},
+        "workers=3": {"measured"},
+    }
+    (wrong,) = (one for one in records if one["status"] == "invalid")
+    assert wrong["reasons"] == ["99 objects found, and 102 in 001-workers-2: it did not compute the same"]
 
 
 def test_skipped_cells_are_recorded_once_with_their_reasons(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from runner_fakes import HOST, Laboratory, plan_of
 
 from experiments.errors import HostError, RunFailed, UserError
+from experiments.host.alone import alone
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import PlannedCell
 from experiments.matrix.preset import as_run, load_preset
@@ -27,19 +28,19 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def measured_by(laboratory: Laboratory, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def measured_by(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are made in memory, in place of clusters, on a host of two cores."""
     for name in ("known_calibration", "calibrate"):
         monkeypatch.setattr(runs.environment, name, lambda: Calibration({}))
     monkeypatch.setattr(runs.environment, "host", lambda: HOST)
     monkeypatch.setattr(runs, "_laboratory", lambda *_: laboratory)
-    monkeypatch.setattr(runs, "STATE", state)
 
 
 @pytest.fixture
 def lab(results: Path, monkeypatch: pytest.MonkeyPatch) -> Laboratory:
+    assert not list(results.iterdir())
     made = Laboratory()
-    measured_by(made, results, monkeypatch)
+    measured_by(made, monkeypatch)
     return made
 
 
@@ -77,6 +78,32 @@ def test_an_interrupted_session_has_a_summary_and_its_time_counts(lab: Laborator
     assert summary(tmp_path / "mine")["session_seconds"] >= 100.0
 
 
+@pytest.mark.usefixtures("lab")
+def test_a_summary_that_a_killed_session_left_is_told_anew() -> None:
+    folder, plan = runs.run("smoke", "mine", (), resume=False)
+    whole = summary(folder)
+    # Killed after its last record: the summary is of the session before it, and holds what a report wrote beside.
+    stale = {**whole, "states": {}, "cells": {}, "planned_seconds": 1.0, "session_seconds": 2.0, "report": {"x": 1}}
+    (folder / "summary.json").write_text(json.dumps(stale))
+    runs.run("smoke", "mine", (), resume=True)
+    assert summary(folder) == {**whole, "planned_seconds": 1.0, "session_seconds": 2.0, "report": {"x": 1}}
+    assert runs.verdict(folder, plan).startswith("run: ok")
+    before = (folder / "summary.json").read_bytes()
+    runs.run("smoke", "mine", (), resume=True)
+    assert (folder / "summary.json").read_bytes() == before
+
+
+def test_trials_that_began_on_a_busy_host_are_told_at_the_end(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lab, "steady", lambda: {"quiet": False})
+    folder, plan = runs.run("smoke", "mine", (), resume=False)
+    made = summary(folder)["restless"]
+    assert made == sum(summary(folder)["states"].values()) > 0
+    runs.verdict(folder, plan)
+    assert f"{made} of the trials began while something else kept the host busy" in capsys.readouterr().err
+
+
 def test_a_run_beside_another_leaves_nothing_behind(
     lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,7 +111,7 @@ def test_a_run_beside_another_leaves_nothing_behind(
         raise AssertionError("it would measure the other run")
 
     monkeypatch.setattr(runs.environment, "calibrate", calibrate)
-    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"):
+    with alone(), pytest.raises(RunFailed, match="another run or benchmark is under way"):
         runs.run("smoke", "mine", (), resume=False)
     assert not (tmp_path / "mine").exists()
     assert lab.calls == []
@@ -108,6 +135,9 @@ def test_resume_without_an_id_takes_the_presets_newest_run(results: Path) -> Non
         (results / name).mkdir()
         (results / name / "preset.toml").write_text(f"# preset: {preset}\n")
     assert runs.folder_of(load_preset("smoke"), None, resume=True).name == "smoke-20260102-000000"
+    # A start that failed at once does not stand before a run that was begun.
+    (results / "smoke-20260101-000000" / "records.jsonl").touch()
+    assert runs.folder_of(load_preset("smoke"), None, resume=True).name == "smoke-20260101-000000"
     with pytest.raises(UserError, match="there is no run of the preset 'engines'"):
         runs.folder_of(load_preset("engines"), None, resume=True)
 
@@ -117,6 +147,15 @@ def test_resume_keeps_to_its_preset(results: Path) -> None:
     (results / "mine" / "preset.toml").write_text("# preset: table-2\n")
     with pytest.raises(UserError, match="mine is a run of the preset 'table-2'"):
         runs.run("smoke", "mine", (), resume=True)
+
+
+@pytest.mark.parametrize("name", ["my preset", "x" * 80, "-é-"])
+def test_a_new_run_of_any_preset_gets_an_id_that_is_allowed(results: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.toml"
+    path.write_text('schema = 1\ntitle = "t"\n[[cells]]\nname = "only"\n')
+    folder = runs.folder_of(load_preset(str(path)), None, resume=False)
+    assert folder.parent == results
+    assert runs._ID.fullmatch(folder.name)
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", ".hidden", "x" * 65])
@@ -137,7 +176,7 @@ def test_a_preset_of_which_nothing_runs_here_is_refused_as_such(results: Path, t
 def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured_by(Laboratory(), results, monkeypatch)
+    measured_by(Laboratory(), monkeypatch)
     folder, preset = results / "mine", load_preset("smoke", ["repeats=2"])
 
     def kept() -> list[bytes]:
@@ -173,7 +212,7 @@ def test_an_interrupted_run_leaves_its_evidence_packed_where_that_is_asked_for(
 ) -> None:
     laboratory, folder = WithLogs(), results / "mine"
     laboratory.folder = folder
-    measured_by(laboratory, results, monkeypatch)
+    measured_by(laboratory, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         runs.run_in(folder, load_preset("smoke", ["repeats=3"]), ["repeats=3"], resume=False, packed=packed)
     assert len(laboratory.trials) == 2
@@ -185,19 +224,11 @@ def test_an_interrupted_run_leaves_its_evidence_packed_where_that_is_asked_for(
 def test_a_run_that_finds_another_one_leaves_that_ones_evidence_alone(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measured_by(Laboratory(), results, monkeypatch)
+    measured_by(Laboratory(), monkeypatch)
     (results / "mine" / packing.LOGS).mkdir(parents=True)
-    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"):
+    with alone(), pytest.raises(RunFailed, match="another run or benchmark is under way"):
         runs.run_in(results / "mine", load_preset("smoke"), (), resume=True, packed=True)
     assert (results / "mine" / packing.LOGS).exists()
-
-
-def test_a_host_has_one_run_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "STATE", tmp_path)
-    with runs.alone(), pytest.raises(RunFailed, match="another run is under way"), runs.alone():
-        pass
-    with runs.alone():
-        pass
 
 
 def test_a_summary_counts_states_by_cell() -> None:
@@ -231,13 +262,14 @@ def test_two_equal_cells_give_the_noise_floor() -> None:
         }
         return {**base, **changes}
 
-    pairs = [(1.0, 1.02), (1.0, 0.98), (2.0, 2.1)]
+    pairs = [(1.0, 1.02), (1.0, 0.98), (2.0, 2.1), (1.0, 1.02), (1.0, 1.01)]
     trials = [trial(cell, n, pair[side]) for n, pair in enumerate(pairs) for side, cell in enumerate("ab")]
     trials.append(trial("a", 7, 9.0))  # its round has no other side
     trials.append(trial("b", 7, 1.0, status="invalid"))
     found = runs.summarise(plan, trials, 1.0)["noise_floor"]["wall"]
     assert found["value"] == pytest.approx(1.02)
-    assert found["n"] == 3
+    assert found["n"] == 5
     assert found["floor"] == pytest.approx(0.05)
-    assert runs.summarise(plan, trials[:2], 1.0)["noise_floor"] == {}
+    # By chance, four pairs may differ by nothing.
+    assert runs.summarise(plan, trials[:8], 1.0)["noise_floor"] == {}
     assert runs.summarise(plan_of(), trials, 1.0)["noise_floor"] is None
