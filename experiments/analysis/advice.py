@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from experiments.analysis.jobs import JobTimes
 from experiments.analysis.statistics import (
     ENOUGH,
-    UNSEEN,
+    SAME,
     NoEstimate,
     NoiseFloor,
     Ratio,
@@ -20,7 +20,7 @@ from experiments.analysis.statistics import (
 )
 from experiments.analysis.trials import Observation
 from experiments.bench.statistics import Estimate
-from experiments.report.text import joined, number_text, percent_text
+from experiments.report.text import joined, percent_text, range_text
 
 # Workers beyond this many times the measured ones are not advised: a curve says nothing there.
 _REACH = 2
@@ -46,9 +46,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Advice:
-    """workers: the fewest that keep to deadline and budget also at the interval's bad end, None if none do.
+    """workers: those that are advised, None where none keep to deadline and budget also at their interval's bad end.
 
-    costs: of each number of workers that was looked at; said: the advice in sentences; warnings: why to doubt it.
+    costs: of each number of workers up to where the law reaches; said: the advice in sentences; warnings: why to doubt
+    it.
     """
 
     workers: int | None
@@ -61,8 +62,8 @@ def workers_for(wish: Wish, times: JobTimes) -> Advice:
     """Advice for a wish, from what jobs were measured to take.
 
     Where what a job takes once is not known, advice is for the measured numbers of images only. With a deadline the
-    fewest workers that keep it; without, the fewest that are as fast as any that the budget allows; without a budget
-    too, of the numbers that were measured: a law alone is no reason for others.
+    fewest workers that keep it; without, the fewest that are shown to be within SAME of the fastest that the budget
+    allows; without a budget too, of the numbers that were measured: a law alone is no reason for others.
     """
     if not times.tells_apart and wish.images not in times.images:
         return none_for(
@@ -77,7 +78,7 @@ def workers_for(wish: Wish, times: JobTimes) -> Advice:
     fitting = [one for one in looked_at if _keeps(one, wish)]
     if wish.deadline is None and fitting:
         best = min(fitting, key=lambda one: one.seconds.value)
-        as_fast = (one for one in fitting if times.over(one.workers, best.workers, wish.images).low <= 1 + UNSEEN)
+        as_fast = (one for one in fitting if times.over(one.workers, best.workers, wish.images).high <= 1 + SAME)
         chosen: Cost | None = min(as_fast, key=lambda one: one.workers)
     else:
         chosen = fitting[0] if fitting else None
@@ -111,17 +112,26 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
         cheapest = min(costs, key=lambda one: one.worker_seconds.value)
         return (
             f"No number of workers up to {costs[-1].workers} does {wish.images} images within {within}: the fastest, "
-            f"{best.workers}, takes {_range(best.seconds)} s; the cheapest, {cheapest.workers}, "
-            f"{_range(cheapest.worker_seconds)} worker-seconds."
+            f"{best.workers}, takes {range_text(best.seconds)} s; the cheapest, {cheapest.workers}, "
+            f"{range_text(cheapest.worker_seconds)} worker-seconds."
         )
     said = f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''} for {wish.images} images"
-    said += f" within {within}" if within else ", the fewest measured that are as fast as any"
-    takes = f"{_range(chosen.seconds)} s, {_range(chosen.worker_seconds)} worker-seconds (95 % intervals)"
-    cheapest = min(costs, key=lambda one: one.worker_seconds.value)
-    if within or cheapest.workers == chosen.workers:
-        return f"{said}: {takes}."
-    cheap = f"{_range(cheapest.seconds)} s, {_range(cheapest.worker_seconds)} worker-seconds"
-    return f"{said}: {takes}; the cheapest, {cheapest.workers}: {cheap}."
+    said += f" within {within}" if within else f", the fewest measured within {percent_text(SAME)} of the fastest"
+    takes = f"{said}: {_takes(chosen)} (95 % intervals)"
+    others = {
+        "fastest": min(costs, key=lambda one: one.seconds.value),
+        "cheapest": min(costs, key=lambda one: one.worker_seconds.value),
+    }
+    beside = [
+        f"the {what}, {one.workers}: {_takes(one)}"
+        for what, one in others.items()
+        if not within and one.workers != chosen.workers
+    ]
+    return "; ".join([takes, *beside]) + "."
+
+
+def _takes(one: Cost) -> str:
+    return f"{range_text(one.seconds)} s, {range_text(one.worker_seconds)} worker-seconds"
 
 
 def _warnings(wish: Wish, chosen: Cost | None, times: JobTimes) -> tuple[str, ...]:
@@ -141,7 +151,9 @@ def _warnings(wish: Wish, chosen: Cost | None, times: JobTimes) -> tuple[str, ..
 
 @dataclass(frozen=True)
 class Choice:
-    """The best of the values of a setting that were measured. as_good: others, no slower beyond noise; unsure: why."""
+    """The best of the values of a setting that were measured. as_good: others, not shown to be slower; slower: the time
+    of others over the best's; unsure: others of which nothing can be said, and why.
+    """
 
     best: str
     as_good: tuple[str, ...]
@@ -179,7 +191,3 @@ def best_of(values: Mapping[str, Sequence[Observation]], floor: NoiseFloor | Non
         else:
             as_good.append(name)
     return Choice(best, tuple(as_good), slower, tuple(unsure))
-
-
-def _range(one: Estimate) -> str:
-    return f"{number_text(one.value)} ({number_text(one.low)} to {number_text(one.high)})"

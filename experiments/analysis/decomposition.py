@@ -18,9 +18,11 @@ from experiments.eventlog import TaskRow
 from experiments.report.text import percent_text, seconds_text
 
 # By part: what it stands for, in the order in which figures show them.
+# What lies before a job's work.
+START_UP = "start-up"
 PARTS: Mapping[str, str] = MappingProxyType(
     {
-        "start-up": "from submission to a session with executors, and the end of the process",
+        START_UP: "from submission to a session with executors, and the end of the process",
         "inventory": "once a job: files listed and classified, the model fetched, its arithmetic checked",
         "compile": "the model loaded and compiled by workers",
         "reading": "files read by Spark's reader",
@@ -96,7 +98,7 @@ def decompose(trial: Trial, tasks: Sequence[TaskRow] | None) -> Decomposition | 
     for name, seconds in alone.items():
         parts[_OF_DRIVER[name]] += seconds * used.slots
     after_start = total - start
-    parts["start-up"] = max(0.0, submit - after_start) * used.slots
+    parts[START_UP] = max(0.0, submit - after_start) * used.slots
     parts["driver"] = max(0.0, after_start - used.covered - sum(alone.values())) * used.slots
     parts["straggler"], parts["too few tasks"] = used.straggling, used.unfilled
     parts["scheduling"] = used.launching + sum(_outside(task) for task in own)

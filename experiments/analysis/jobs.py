@@ -7,7 +7,8 @@ On w workers a job of n images takes
 seconds, no coefficient below 0. Its part per image is Amdahl's law, with the coherency term of the Universal
 Scalability Law (sources in `experiments.analysis.scaling`) where there are numbers of workers enough to see one; its
 part per job is Amdahl's law again, for work that is done once by the driver (once) or by all workers together (shared).
-It is fitted to the measured seconds by least squares of their relative errors, because the noise of times is relative.
+It is fitted to the measured seconds by least squares of their relative errors, because the noise of times is relative;
+what the jobs of a round have in common, a slower hour, is drawn for all of them together.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 from scipy.optimize import nnls
 
 from experiments.analysis.scaling import TAILS, Check, NoFit, lack_of_fit
@@ -45,16 +47,17 @@ _FOR_A_LAW, _FOR_COHERENCY = 3, 4
 
 @dataclass(frozen=True)
 class Job:
-    """A measured job: seconds from submission to its end, of so many images on so many workers."""
+    """A measured job: seconds from submission to its end, of so many images on so many workers, in a round."""
 
     workers: float
     images: int
     seconds: float
+    round: int
 
 
 @dataclass(frozen=True)
 class JobTimes:
-    """The fitted coefficients, seconds; draws: DRAWS of them, a column each; errors: of the measured jobs, relative.
+    """The fitted coefficients, seconds; draws: DRAWS of them, a column each; errors: DRAWS of a single job's, relative.
 
     check: what the fit leaves unexplained; workers, images: the numbers that were measured; n: jobs.
     """
@@ -74,8 +77,7 @@ class JobTimes:
 
     def seconds(self, workers: float, images: int) -> Estimate:
         """Of one job to come: the spread of single jobs is in the interval, beside what is not known of the law."""
-        chance = np.random.default_rng(SEED).choice(self.errors, DRAWS)
-        return self._estimate(self._row(workers, images), chance)
+        return self._estimate(self._row(workers, images), self.errors)
 
     def once(self, workers: float) -> Estimate:
         """Of a job on that many workers, whatever its images: its mean. Only where `tells_apart`."""
@@ -131,14 +133,12 @@ def fit(jobs: Sequence[Job]) -> JobTimes | NoFit:
     design = _design(workers, numbers, names)
     solution = nnls(design / seconds[:, None], np.ones(len(jobs)))[0]
     said = design @ solution
-    errors = seconds / said - 1
-    # Residuals of a fit are smaller than the noise that it was made with.
-    grown = errors * math.sqrt(len(jobs) / freedom)
+    noise = _Noise.of(seconds / said - 1, [job.round for job in jobs], len(names))
     places = [(job.images, job.workers) for job in jobs]
     return JobTimes(
         coefficients=MappingProxyType(dict(zip(names, map(float, solution), strict=True))),
-        draws=_drawn(design, said, grown),
-        errors=grown,
+        draws=_drawn(design, said, noise),
+        errors=noise.of_one_job(),
         check=lack_of_fit(places, np.log(seconds / said), len(names)),
         workers=tuple(counts),
         images=tuple(images),
@@ -146,12 +146,47 @@ def fit(jobs: Sequence[Job]) -> JobTimes | NoFit:
     )
 
 
-def _drawn(design: Numbers, said: Numbers, errors: Numbers) -> Numbers:
+@dataclass(frozen=True)
+class _Noise:
+    """Relative errors of the measured jobs: what all jobs of a round have in common, and what each has of its own.
+
+    places: of each job, its round's place among `common`.
+    """
+
+    common: Numbers
+    own: Numbers
+    places: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, errors: Numbers, rounds: Sequence[int], used: int) -> _Noise:
+        """used: how many coefficients were fitted: what a fit leaves is smaller than the noise it was made with."""
+        _, places = np.unique(rounds, return_inverse=True)
+        count, number = len(errors), int(places.max()) + 1
+        common = np.array([errors[places == place].mean() for place in range(number)])
+        own = errors - common[places]
+        grown = math.sqrt(count / max(1, count - used - number + 1))
+        return cls(common * math.sqrt(number / max(1, number - 1)), own * grown, places)
+
+    def of_all_jobs(self, chance: np.random.Generator) -> Numbers:
+        """Of all jobs, as there could have been others."""
+        found: Numbers = chance.choice(self.common, len(self.common))[self.places] + chance.choice(
+            self.own, len(self.own)
+        )
+        return found
+
+    def of_one_job(self) -> Numbers:
+        """DRAWS of a job to come, in a round of its own."""
+        chance = np.random.default_rng(SEED)
+        found: Numbers = chance.choice(self.common, DRAWS) + chance.choice(self.own, DRAWS)
+        return found
+
+
+def _drawn(design: Numbers, said: Numbers, noise: _Noise) -> Numbers:
     """The coefficients of DRAWS measurements as there could have been others: the law with errors drawn anew."""
     chance = np.random.default_rng(SEED)
     found = np.empty((DRAWS, design.shape[1]))
     for number in range(DRAWS):
-        seconds = said * (1 + chance.choice(errors, len(said)))
+        seconds = said * (1 + noise.of_all_jobs(chance))
         found[number] = nnls(design / seconds[:, None], np.ones(len(said)))[0]
     return found
 

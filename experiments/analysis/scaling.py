@@ -95,8 +95,8 @@ class Check:
 class Fit:
     """A law fitted to n points. parameters and one_worker (seconds, by block) have 95 % intervals.
 
-    solution and covariance: of the parameters and the logarithms of the blocks' times, in this order; spread: the
-    standard deviation of single trials around the curve, of their logarithms; least, most: the workers measured.
+    solution and covariance: of the parameters and the logarithms of the blocks' times, in this order; least, most: the
+    workers measured.
     """
 
     law: Law

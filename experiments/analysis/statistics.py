@@ -26,6 +26,8 @@ ENOUGH = 5
 # A difference under this share is none, whatever an A/A says: a narrow interval tells that it came again in each round,
 # not that it would between two starts of the same.
 UNSEEN = 0.02
+# Two times count as the same where the whole interval of their ratio lies within this share of 1.
+SAME = 0.10
 # Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993): flagged where the modified z-score is over this.
 OUTLIER = 3.5
 _CONSISTENT_MAD, _CONSISTENT_MEAN = 1.4826, 1.2533
@@ -139,7 +141,7 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
 def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> NoiseFloor | NoEstimate:
     """From the trials of one cell under two names: the farthest from 1 that the interval of their ratio reaches.
 
-    None of fewer pairs than an interval needs: by chance they may differ by nothing.
+    No estimate from fewer pairs than an interval needs: by chance they may differ by nothing.
     """
     found = ratio(one, same)
     if isinstance(found, NoEstimate):
@@ -164,6 +166,11 @@ def apart(found: Estimate, share: float) -> int:
     if found.high < 1 and found.value < 1 / least:
         return -1
     return 1 if found.low > 1 and found.value > least else 0
+
+
+def within(found: Estimate) -> bool:
+    """Whether the whole interval counts as the same."""
+    return found.low >= 1 / (1 + SAME) and found.high <= 1 + SAME
 
 
 def outliers(observations: Sequence[Observation]) -> tuple[Observation, ...]:

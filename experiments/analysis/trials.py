@@ -17,6 +17,8 @@ TRIAL, MEASURED = "trial", "measured"
 SKIPPED = "skipped"
 # Worker-seconds that an image costs: a worker is paid for from a job's submission on, and not for its stages alone.
 PAID = "per_image.paid_worker_seconds"
+# Cores that other work takes on average from which on a trial was not alone; the engine and the runner take some 0.05.
+_ELSEWHERE = 0.2
 # Why a trial is left out whose cell has changed since, or whose round was made again as a whole.
 OLD, CUT = "of an older content", "of a round that was cut and made again"
 
@@ -147,6 +149,16 @@ def pooled(runs: Mapping[str, Trials]) -> Trials:
             counted.append(replace(one, name=name, block=block))
     numbered = {number: place for place, number in blocks.items()}
     return Trials(tuple(counted), {why: tuple(names) for why, names in left_out.items()}, numbered)
+
+
+def disturbed(record: Record) -> bool:
+    """Whether a trial was made on a host that was not steady, or that other work kept busy meanwhile."""
+    host, sampler = record.get("host"), record.get("sampler")
+    if isinstance(host, Mapping) and host.get("quiet") is False:
+        return True
+    # Where a node's own work could not be read, it counts as another's.
+    whole = isinstance(sampler, Mapping) and not sampler.get("problems")
+    return whole and (_number(record, ["cores_elsewhere"]) or 0.0) > _ELSEWHERE
 
 
 def observations(trials: Iterable[Trial], figure: str) -> tuple[Observation, ...]:

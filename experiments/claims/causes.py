@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from experiments.analysis.statistics import within
 from experiments.analysis.trials import varied
 from experiments.claims import sides
-from experiments.claims.rules import OneSide, shown, within
+from experiments.claims.rules import OneSide, shown
 from experiments.claims.sides import compare
 from experiments.claims.types import (
     NOT_COMPARABLE,
@@ -25,8 +26,8 @@ from experiments.claims.types import (
 from experiments.report.text import percent_text, ratio_text
 from experiments.shapes import Shape, Text
 
-# A cause explains something where it makes this share of it.
-_MOST_OF_IT = 0.5
+# A cause explains something where it makes this share of it at least, and does not where it makes that one at most.
+MOST_OF_IT, NEXT_TO_NOTHING = 0.5, 0.1
 
 
 class CauseRule(Shape):
@@ -34,8 +35,8 @@ class CauseRule(Shape):
 
     expect "more": the claim is that this makes `present` take more. "none": that something else does; where this alone
     makes a difference it is refuted, and where it makes none it stays open, since what else there is was not varied.
-    explains: the ratio that would be all of what is to be explained. A cause that makes less than half of it (of its
-    logarithm, since causes multiply) is a part of the answer and not the answer: the claim stays open.
+    explains: the ratio that would be all of what is to be explained. A cause that makes less than MOST_OF_IT of its
+    logarithm, since causes multiply, is a part of the answer and not the answer; NEXT_TO_NOTHING of it is no cause.
     """
 
     present: OneSide
@@ -46,8 +47,8 @@ class CauseRule(Shape):
 
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
-    """Supported where the difference is beyond noise and half of what is to be explained at least; refuted where it
-    goes the other way, or none is seen and the whole interval lies within SAME; else open.
+    """Supported where the difference is beyond noise and MOST_OF_IT of what is to be explained; refuted where it is
+    NEXT_TO_NOTHING of that, goes the other way, or none is seen and the whole interval lies within SAME; else open.
     """
     found = compare(rule.present, rule.absent, evidence)
     if isinstance(found, Verdict):
@@ -61,9 +62,10 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     one = found.ratio.estimate
     direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
     if found.differs > 0 and rule.explains is not None:
-        share = math.log(one.value) / math.log(rule.explains)
-        said += f", {percent_text(share)} of the {ratio_text(rule.explains)} to be explained"
-        direction = direction if math.log(one.low) >= _MOST_OF_IT * math.log(rule.explains) else OPEN
+        value, low, high = (math.log(end) / math.log(rule.explains) for end in (one.value, one.low, one.high))
+        shares = f"{percent_text(value)} ({percent_text(low)} to {percent_text(high)})"
+        said += f", by logarithms {shares} of the {ratio_text(rule.explains)} to be explained"
+        direction = yes if low >= MOST_OF_IT else no if high <= NEXT_TO_NOTHING else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
 

@@ -100,7 +100,10 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
         raise UserError(
             f"{claim.id}: its rule says {direction!r}, allowed for it: {', '.join(allowed)}; change the rule"
         )
-    return replace(first, direction=direction, conditions=(*first.conditions, *also))
+    trials = first.trials
+    if claim.together:
+        trials = tuple(dict.fromkeys(trial for one in found for trial in one.trials))
+    return replace(first, direction=direction, conditions=(*first.conditions, *also), trials=trials)
 
 
 def _short(verdict: Verdict) -> str:
@@ -133,6 +136,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "cause": claim.cause,
         "direction": verdict.direction,
         "size": None if claim.cause else verdict.size,
+        "size_of": verdict.sized or None,
         "said": verdict.said,
         "ours": {"value": ours.value, "low": ours.low, "high": ours.high, "n": ours.n, "unit": verdict.unit}
         if ours

@@ -6,26 +6,33 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
+import numpy.typing as npt
+from pydantic import AfterValidator, Field
 
 from experiments.analysis import statistics
-from experiments.analysis.decomposition import PARTS, Decomposition
+from experiments.analysis.decomposition import PARTS, START_UP, Decomposition
 from experiments.analysis.statistics import ENOUGH, Numbers
 from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides
+from experiments.claims.causes import MOST_OF_IT, NEXT_TO_NOTHING
 from experiments.claims.rules import OneSide
 from experiments.claims.sides import Side
 from experiments.claims.types import NOT_COMPARABLE, OPEN, REFUTED, SUPPORTED, Evidence, Verdict
-from experiments.report.text import joined, measured_text, percent_text
-from experiments.shapes import Shape, Text
+from experiments.report.text import joined, percent_text
+from experiments.shapes import Shape
 
-# A part explains a loss from this share of it on, and does not up to that one.
-MOST_OF_IT, NEXT_TO_NOTHING = 0.5, 0.1
-# What lies before a job's work is no part of what is to be explained.
-START_UP = "start-up"
-# A loss of less than this share of the whole is none.
-_A_LOSS = 0.02
+# A loss of less than this share of the time is none.
+A_LOSS = 0.02
+
+
+def _known(name: str) -> str:
+    if name not in PARTS:
+        raise ValueError("unknown")
+    return name
+
+
+_Part = Annotated[str, AfterValidator(_known)]
 
 
 class PartRule(Shape):
@@ -38,32 +45,35 @@ class PartRule(Shape):
     above: OneSide
     below: OneSide
     times: Annotated[float, Field(ge=1, description="a number of 1 or more")] = 1.0
-    parts: Annotated[list[Text], Field(min_length=1, description=f"a list of {', '.join(PARTS)}")]
+    parts: Annotated[list[_Part], Field(min_length=1, description=f"a list of {', '.join(PARTS)}")]
 
 
 def part(rule: PartRule, evidence: Evidence) -> Verdict:
-    """Supported where the parts make half of the loss at least, refuted where a tenth at most, else open."""
-    unknown = [name for name in rule.parts if name not in PARTS]
-    if unknown:
-        raise sides.Unclear(f"parts: {', '.join(unknown)}: there are {', '.join(PARTS)}.")
+    """Supported where the parts make MOST_OF_IT of the loss at least, refuted where NEXT_TO_NOTHING at most, else open;
+    open too where there is no loss beyond its own interval.
+    """
     pairs, missing = _pairs(rule, evidence)
     if len(pairs) < ENOUGH:
         why = f"; {missing[0]}" if missing else ""
         return Verdict(
             OPEN, f"Not yet measured: {len(pairs)} pairs of trials could be split; {ENOUGH} are needed{why}."
         )
-    whole, own = _lost(rule, pairs, [name for name in PARTS if name != START_UP]), _lost(rule, pairs, rule.parts)
+    whole = _lost(rule, pairs, [name for name in PARTS if name != START_UP])
+    own = _lost(rule, pairs, rule.parts)
+    time = np.array([above.total - above.seconds[START_UP] for (_, above), _ in pairs])
+    groups = _groups([trial.block for (trial, _), _ in pairs])
     trials = tuple(dict.fromkeys(trial.name for pair in pairs for trial, _ in pair))
     conditions = sides.where([trial for pair in pairs for trial, _ in pair], evidence)
-    named, ideal = joined(rule.parts), f"{rule.below}" + (f", over {rule.times:g}" if rule.times > 1 else "")
-    loss = float(np.median(whole))
-    if loss <= _A_LOSS * _time(pairs[0][0][1]):
-        return Verdict(OPEN, f"{rule.above} loses nothing against {ideal}.", trials=trials, conditions=conditions)
-    share = _share(own, whole)
+    ideal = f"{rule.below}" + (f", over {rule.times:g}" if rule.times > 1 else "")
+    lost = _share(whole, time, groups)
+    if lost.low <= A_LOSS:
+        said = f"{rule.above} loses {_shown(lost)} of its time against {ideal}: no loss that could be told from none."
+        return Verdict(OPEN, said, trials=trials, conditions=conditions)
+    share = _share(own, whole, groups)
     direction = SUPPORTED if share.low >= MOST_OF_IT else REFUTED if share.high <= NEXT_TO_NOTHING else OPEN
     said = (
-        f"{named}: {percent_text(share.value)} (95 % interval {percent_text(share.low)} to {percent_text(share.high)}) "
-        f"of the {measured_text(loss)} s an image that {rule.above} takes longer than {ideal}, start-up left aside."
+        f"{joined(rule.parts)}: {_shown(share)} of what {rule.above} takes longer than {ideal}, which is "
+        f"{_shown(lost)} of its time, start-up left aside."
     )
     return Verdict(direction, said, NOT_COMPARABLE, share, "of the loss", trials, conditions)
 
@@ -100,15 +110,26 @@ def _lost(rule: PartRule, pairs: Sequence[tuple[_Split, _Split]], parts: Sequenc
     )
 
 
-def _time(one: Decomposition) -> float:
-    return one.total - one.seconds[START_UP]
+def _groups(blocks: Sequence[int]) -> list[npt.NDArray[np.intp]]:
+    """The places of each block's pairs; blocks of one pair together, as `statistics.ratio` has them."""
+    places = [np.flatnonzero(np.array(blocks) == block) for block in dict.fromkeys(blocks)]
+    single = [one for one in places if len(one) == 1]
+    return [*(one for one in places if len(one) > 1), *([np.concatenate(single)] if len(single) > 1 else [])]
 
 
-def _share(own: Numbers, whole: Numbers) -> Estimate:
-    """Of the sums over pairs, which are resampled whole."""
+def _share(own: Numbers, whole: Numbers, groups: Sequence[npt.NDArray[np.intp]]) -> Estimate:
+    """Of the sums over pairs, which are resampled whole, inside each block; shares are pooled over blocks by pairs."""
 
-    def share(places: Numbers, axis: int) -> Any:
-        chosen = places.astype(np.int64)
-        return own[chosen].sum(axis=axis) / whole[chosen].sum(axis=axis)
+    def share(*samples: Numbers, axis: int) -> Any:
+        chosen = [sample.astype(np.intp) for sample in samples]
+        found = [
+            len(group) * own[one].sum(axis=axis) / whole[one].sum(axis=axis)
+            for group, one in zip(groups, chosen, strict=True)
+        ]
+        return sum(found) / sum(map(len, groups))
 
-    return statistics.interval([np.arange(len(own), dtype=np.float64)], share)
+    return statistics.interval([group.astype(np.float64) for group in groups], share)
+
+
+def _shown(one: Estimate) -> str:
+    return f"{percent_text(one.value)} (95 % interval {percent_text(one.low)} to {percent_text(one.high)})"

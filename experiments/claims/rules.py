@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from experiments.analysis.statistics import SAME, within
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides
 from experiments.claims.sides import Found, Side, compare
@@ -26,9 +27,6 @@ from experiments.claims.types import (
 )
 from experiments.report.text import ratio_text
 from experiments.shapes import Shape
-
-# Two times count as the same where the whole interval of their ratio lies within this share of 1.
-SAME = 0.10
 
 OneSide = Annotated[Side, Field(description="a table of preset, cell or set, figure")]
 _Paper = Annotated[
@@ -85,11 +83,6 @@ def _nothing_seen(ratios: Sequence[Estimate]) -> str:
     return NO_DIFFERENCE if all(map(within, ratios)) else UNDECIDED
 
 
-def within(one: Estimate) -> bool:
-    """Whether the whole interval counts as the same."""
-    return one.low >= 1 / (1 + SAME) and one.high <= 1 + SAME
-
-
 def _reaches(one: Estimate) -> bool:
     """Whether some of the interval does."""
     return one.low <= 1 + SAME and one.high >= 1 / (1 + SAME)
@@ -108,7 +101,7 @@ def size_of(ours: Estimate, paper: Sequence[float] | None) -> str:
 
 
 class FastestRule(Shape):
-    """Each winner takes less than each rival. paper: of the first winner's ratio over `over`."""
+    """Each winner takes less than each rival. paper: of the first winner's ratio over `over`, which it needs."""
 
     winners: Annotated[list[Side], Field(min_length=1, description="a list of sides")]
     rivals: Annotated[list[Side], Field(min_length=1, description="a list of sides")]
@@ -126,24 +119,30 @@ def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
     seen = [found.differs for _, _, found in whole]
     ties = [found.ratio.estimate for _, _, found in whole if not found.differs]
     direction = REVERSED if 1 in seen else HOLDS if not ties else _nothing_seen(ties)
-    against = compare(rule.winners[0], rule.over, evidence) if rule.over else None
+    against = compare(rule.winners[0], rule.over, evidence) if rule.over and rule.paper else None
     if isinstance(against, Verdict):
         return against
     said = "; ".join(f"{winner} over {rival}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
     trials = dict.fromkeys(trial for _, _, found in whole for trial in found.ratio.trials)
-    # The rival that comes nearest decides; the paper states its figure over another one.
-    _, rival, nearest = max(whole, key=lambda one: one[2].ratio.estimate.value)
+    # What decides is a rival that is faster, else one that may be, else the one that comes nearest.
+    winner, rival, deciding = max(whole, key=lambda one: _against(one[2]))
     size = size_of(against.ratio.estimate, rule.paper) if against else NOT_COMPARABLE
-    told = (f"size: {shown(against.ratio.estimate)} over {rule.over}",) if against and rule.paper else ()
     return Verdict(
         direction,
         f"{said}.",
         size,
-        nearest.ratio.estimate,
-        f"ratio over {rival}",
+        deciding.ratio.estimate,
+        f"{winner} over {rival}",
         tuple(trials),
-        (*sides.conditions(nearest, evidence), *told),
+        sides.conditions(deciding, evidence),
+        f"{shown(against.ratio.estimate)} over {rule.over}" if against and rule.paper else "",
     )
+
+
+def _against(found: Found) -> tuple[bool, bool, float]:
+    """How much a comparison speaks against its winner."""
+    one = found.ratio.estimate
+    return found.differs > 0, not found.differs and not within(one), one.value
 
 
 class TrendRule(Shape):

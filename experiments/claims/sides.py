@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from experiments.analysis import statistics
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
-from experiments.analysis.trials import Observation, Trial, observations
+from experiments.analysis.trials import Observation, Trial, disturbed, observations
 from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
 from experiments.errors import RunFailed
 from experiments.shapes import Shape, Text
@@ -18,8 +18,6 @@ from experiments.shapes import Shape, Text
 # The preset and the two names of the cell that gives the noise floor.
 AA, AA_CELLS = "aa", ("a", "b")
 STAGE_3 = "per_image.stage_3"
-# Cores that other work took on average from which on a trial was not alone; the engine and the runner take some 0.05.
-_ELSEWHERE = 0.2
 # Settings that every verdict on trials names: it holds for these.
 _TOLD = ("engine", "engine_setting", "model", "images")
 
@@ -109,19 +107,12 @@ def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
     said = [*_where(f"{found.ratio.estimate.n} pairs of trials", found.ratio.blocks, found.trials, evidence)]
     without = f"no A/A of this figure was run: under {100 * statistics.UNSEEN:g} % is no difference"
     said.append(_floor_text(found.floor, evidence) if found.floor else without)
-    restless = sum(_restless(one) for one in found.trials)
-    if restless:
-        said.append(f"{restless} of these trials were made while something else kept the host busy")
+    if restless := sum(disturbed(one.evidence) for one in found.trials):
+        said.append(f"{restless} of these trials were made on a host that was not steady, or did other work")
     if found.ratio.alone:
         alone = ", ".join(found.ratio.alone)
         said.append(f"without a partner in their round, or the one pair of a block, and not used: {alone}")
     return tuple(said)
-
-
-def _restless(one: Trial) -> bool:
-    host = one.evidence.get("host")
-    began_quiet = not isinstance(host, Mapping) or host.get("quiet") is not False
-    return not began_quiet or (one.figure("cores_elsewhere") or 0.0) > _ELSEWHERE
 
 
 def _floor_text(floor: NoiseFloor, evidence: Evidence) -> str:

@@ -75,7 +75,8 @@ class Evidence:
 class Verdict:
     """What a rule says. ours: the figure that it rests on, in `unit`; trials: those it rests on, by name.
 
-    conditions: what it holds under, and what else was seen.
+    sized: the figure whose size was held against the paper's, in words, where that is another one; conditions: what it
+    holds under, and what else was seen.
     """
 
     direction: str
@@ -85,6 +86,7 @@ class Verdict:
     unit: str = ""
     trials: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    sized: str = ""
 
 
 @dataclass(frozen=True)

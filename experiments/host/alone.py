@@ -36,11 +36,13 @@ def alone() -> Iterator[None]:
 def _opened() -> int:
     """The lock's file, which other users may only read: that is enough to lock it."""
     STATE.mkdir(parents=True, exist_ok=True)
-    path = next(folder for folder in FOLDERS if os.access(folder, os.W_OK)) / _NAME
+    there = [folder / _NAME for folder in FOLDERS if (folder / _NAME).is_file()]
+    path = there[0] if there else next(folder for folder in FOLDERS if os.access(folder, os.W_OK)) / _NAME
     try:
-        try:
+        if there:
             return os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        os.fchmod(descriptor, 0o644)  # whatever this user's umask
+        return descriptor
     except OSError as error:
         raise HostError(f"{path}: cannot be opened ({error.strerror}); it is what keeps measurements apart") from None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.bench.statistics import Estimate
+
 
 def number_text(value: float) -> str:
     """A setting: up to three significant digits, no zeros at the end, thousands with a comma: "0.5", "2", "1,500"."""
@@ -21,6 +23,11 @@ def measured_text(value: float) -> str:
 def ratio_text(value: float) -> str:
     """Three significant digits of its distance from 1, so that 1.002 is not 1: "0.804", "1.02", "1.002", "3.98"."""
     return f"{value:.3f}" if 0.9 < value < 1.1 else f"{value:.3g}"
+
+
+def range_text(one: Estimate) -> str:
+    """A value with its interval: "27 (26.9 to 27.2)"."""
+    return f"{number_text(one.value)} ({number_text(one.low)} to {number_text(one.high)})"
 
 
 def seconds_text(seconds: float) -> str:

@@ -17,8 +17,9 @@ from experiments.bench.store import BENCH, read_latest
 from experiments.claims.sources import SYNCHRONY
 from experiments.cli.output import progress
 from experiments.cluster.interrupts import uninterrupted
-from experiments.errors import RunFailed
+from experiments.errors import HostError, RunFailed
 from experiments.host import evaluation, models
+from experiments.host.alone import alone
 from experiments.host.evaluation import Program, attend
 from experiments.host.paths import ARTEFACTS, MODELS
 from experiments.matrix.plan import Plan
@@ -75,10 +76,16 @@ def order(asked: Sequence[str]) -> list[str]:
 
 def steps(folder: Path, presets: Sequence[str], changes: Sequence[str], report: Report) -> Iterator[Step]:
     """In the workflow's order. Raises UserError for a preset or a change that is wrong, before anything is made."""
-    yield Step("models", "Torch, ONNX, OpenVINO in FP32, FP16, INT8", _models_left(), _models, needed=True)
+    models_ = partial(_alone, _models)
+    yield Step("models", "Torch, ONNX, OpenVINO in FP32, FP16, INT8", _models_left(), models_, needed=True)
     evaluated = (folder / EVALUATION / ACCURACY).exists()
     seconds = 0.0 if evaluated else _EVALUATION_SECONDS
-    yield Step(EVALUATION, "accuracy of each library on held-out scenes", seconds, partial(_evaluation, folder))
+    yield Step(
+        EVALUATION,
+        "accuracy of each library on held-out scenes",
+        seconds,
+        partial(_alone, partial(_evaluation, folder)),
+    )
     for name in presets:
         if name == SYNCHRONY:
             yield _synchrony_step(folder)
@@ -98,6 +105,12 @@ def trials_left(plan: Plan, folder: Path) -> int:
     done = sum(cell in wanted and number <= plan.preset.repeats for cell, number in rounds)
     # Warm-ups go with a block: a run of which nothing is left makes none.
     return 0 if done >= plan.preset.repeats * len(wanted) else max(0, plan.trials - done)
+
+
+def _alone(make: Callable[[], object]) -> None:
+    """Work that would be measured by a run beside it."""
+    with alone():
+        make()
 
 
 def _models_left() -> float:
@@ -166,7 +179,8 @@ def _synchrony(folder: Path) -> None:
             raise
     packing.pack(folder / SYNCHRONY, [_EVIDENCE])
     if status:
-        raise RunFailed(f"{SYNCHRONY}: ended with status {status}; its own message stands above")
+        error = HostError if status == HostError.exit_status else RunFailed
+        raise error(f"{SYNCHRONY}: ended with status {status}; its own message stands above")
 
 
 def _report(folder: Path, report: Report) -> None:

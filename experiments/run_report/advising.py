@@ -9,11 +9,10 @@ from experiments.analysis import jobs
 from experiments.analysis.advice import Advice, Choice, Wish, best_of, none_for, workers_for
 from experiments.analysis.jobs import Job, JobTimes
 from experiments.analysis.scaling import NoFit
-from experiments.analysis.statistics import NoEstimate, NoiseFloor, summary
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, differs, ratio
 from experiments.analysis.trials import PAID, Trial, observations, varied
-from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
-from experiments.report.text import joined, number_text, percent_text
+from experiments.report.text import joined, number_text, percent_text, range_text
 from experiments.run_report.cells import Comparison, alike
 from experiments.run_report.scaling import WALL, Scaled
 
@@ -57,12 +56,12 @@ class Best:
 
 def jobs_of(one: Scaled) -> Jobs:
     """From submission to end, in the block that the family's curve is of."""
-    found, names = list[Job](), dict.fromkeys(one.trials)
+    found, names = list[Job](), list[str]()
     for trial in alike(one.family):
         workers, images, seconds = (trial.figure(path) for path in ("executors", "images", "phases.submit"))
         if trial.block == one.curve.block and workers and images and seconds:
-            found.append(Job(workers, int(images), seconds))
-            names[trial.name] = None
+            found.append(Job(workers, int(images), seconds, trial.round))
+            names.append(trial.name)
     return Jobs(one.family.name, jobs.fit(found), tuple(names))
 
 
@@ -83,37 +82,55 @@ def default_wishes(one: Scaled, of_jobs: Jobs) -> tuple[Wish, ...]:
 
 
 def law_text(times: JobTimes) -> str:
-    """The law as it was fitted, in seconds, of n images on w workers."""
+    """The law as it was fitted, of jobs of the one number of images that there is, or of any."""
     factors = {jobs.ONCE: "", jobs.SHARED: " / w", jobs.SERIAL: " n", jobs.PARALLEL: " n / w", jobs.COHERENCY: " n w"}
-    order = [name for name in factors if times.coefficients.get(name, 0.0) > 0]
-    return " + ".join(f"{number_text(times.coefficients[name])}{factors[name]}" for name in order) + " seconds"
+    images, known = "n images", dict(times.coefficients)
+    if len(times.images) == 1:
+        (number,) = times.images
+        images = f"{number} images"
+        known = {name: value * number for name, value in known.items()}
+        factors = {jobs.SERIAL: "", jobs.PARALLEL: " / w", jobs.COHERENCY: " w"}
+    terms = [f"{known[name]:.3g}{factor}" for name, factor in factors.items() if known.get(name, 0.0) > 0]
+    return f"a job of {images} on w workers takes {' + '.join(terms)} seconds"
 
 
 def many_images(one: Scaled, times: JobTimes) -> list[str]:
-    """What a job takes once and what each image takes, and what follows for very many images; nothing where it is not
-    known apart.
+    """What a job takes once and what each image takes, and what follows for more images; nothing where the jobs do not
+    tell them apart, follow no law, or would gain no more with more images.
     """
-    if not times.tells_apart:
+    if not _gains_with_images(one, times):
         return []
     least, most = one.least, one.most
-    once, gain = times.once(most), times.gain(least, most)
-    each = f"{_range(times.each(most))} s for each image on {number_text(most)} workers"
+    each = f"{range_text(times.each(most))} s for each image on {number_text(most)} workers"
+    seen = f"{times.images[0]} to {times.images[-1]}"
     return [
-        f"A job takes {_range(once)} s once, whatever its images, and {each}, {_range(times.each(least))} s on "
-        f"{number_text(least)}: the more images, the nearer it comes to {_range(gain)} times as fast."
+        f"A job takes {range_text(times.once(most))} s once, whatever its images, and {each}, "
+        f"{range_text(times.each(least))} s on {number_text(least)}: the more images, the nearer it comes to "
+        f"{range_text(times.gain(least, most))} times as fast, if they go on as {seen} of them do."
     ]
 
 
 def taken_once(one: Scaled, times: JobTimes) -> list[str]:
-    """How much of a measured job is taken once; nothing where it is not known apart."""
-    if not times.tells_apart:
+    """How much of a measured job is taken once; nothing where that is not what keeps it from scaling."""
+    if not _gains_with_images(one, times):
         return []
     images, most = one.family.images, one.most
-    once, whole = times.once(most).value, times.seconds(most, images).value
+    once, whole = times.once(most), times.seconds(most, images).value
+    share = (
+        f"{percent_text(once.value / whole)} ({percent_text(once.low / whole)} to {percent_text(once.high / whole)})"
+    )
     return [
-        f"Of the {number_text(whole)} s of a job of {images} images on {number_text(most)} workers "
-        f"{percent_text(once / whole)} are taken once, whatever its images: with more of them it scales better."
+        f"Of the {number_text(whole)} s of a job of {images} images on {number_text(most)} workers {share} are taken "
+        "once, whatever its images: with more of them it scales better."
     ]
+
+
+def _gains_with_images(one: Scaled, times: JobTimes) -> bool:
+    """Whether jobs of more images are known to be that much faster on more workers than those measured are."""
+    if not (times.tells_apart and times.check.holds and times.each(one.most).low > 0):
+        return False
+    gain, now = times.gain(one.least, one.most), times.over(one.least, one.most, one.family.images)
+    return gain.low > now.value
 
 
 def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: NoiseFloor | None = None) -> Best | None:
@@ -136,24 +153,29 @@ def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: Noi
     said, gain = f"{comparison.name}: {_choice(found)}", 1.0
     if isinstance(found, Choice):
         said = f"{comparison.name}, {number_text(images)} images: {_choice(found)}"
-        said += _cheapest(cells, found) if "workers" in different else ""
+        said += _cheapest(cells, found, floor) if "workers" in different else ""
         said += _by_stage(cells, found, stage_floor) if not set(_OF_THE_STAGE) & set(different) else ""
         said += _ACCURACY if {"weights", "precision"} & set(different) else ""
         gain = max((one.value for one in found.slower.values()), default=gain)
     return Best(comparison, said, gain, tuple(one.name for trials in cells.values() for one in trials))
 
 
-def _cheapest(cells: Mapping[str, Sequence[Trial]], found: Choice) -> str:
-    """Of the fastest and those that are no slower, which one costs least, where that is another."""
+def _cheapest(cells: Mapping[str, Sequence[Trial]], found: Choice, floor: NoiseFloor | None) -> str:
+    """Of the cells that are not shown to be slower than the fastest, the one that costs least, where one costs less."""
     paid = {
-        cell: summary([one.value for one in observations(cells[cell], PAID)]) for cell in (found.best, *found.as_good)
+        name: ratio(observations(cells[name], PAID), observations(cells[found.best], PAID)) for name in found.as_good
     }
-    known = {cell: one.value for cell, one in paid.items() if not isinstance(one, NoEstimate)}
-    cheapest = min(known, key=lambda cell: known[cell], default=found.best)
-    if cheapest == found.best or found.best not in known:
+    less = {
+        name: one.estimate
+        for name, one in paid.items()
+        if isinstance(one, Ratio) and not one.few and differs(one.estimate, floor) < 0
+    }
+    if not less:
         return ""
-    share = percent_text(known[cheapest] / known[found.best])
-    return f" Of these {cheapest} costs least: {share} of the worker-seconds of {found.best}."
+    name = min(less, key=lambda cell: less[cell].value)
+    one = less[name]
+    shares = f"{percent_text(one.value)} ({percent_text(one.low)} to {percent_text(one.high)})"
+    return f" Of these {name} costs least: {shares} of the worker-seconds of {found.best}."
 
 
 def _by_stage(cells: Mapping[str, Sequence[Trial]], whole: Choice, floor: NoiseFloor | None) -> str:
@@ -174,7 +196,7 @@ def by_gain(bests: Iterable[Best]) -> list[Best]:
 def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission to end") -> str:
     if isinstance(found, NoEstimate):
         return f"no choice: {found.reason}."
-    ends = [f"{joined(found.as_good)} no slower beyond noise"] if found.as_good else []
+    ends = [f"{joined(found.as_good)} not shown to be slower"] if found.as_good else []
     ends += [
         f"{name} takes {one.value:.3g} times as long ({one.low:.3g} to {one.high:.3g})"
         for name, one in sorted(found.slower.items(), key=lambda pair: pair[1].value)[:_NAMED]
@@ -183,10 +205,6 @@ def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission
         ends.append(f"{len(found.slower) - _NAMED} others are slower still")
     ends += [f"not sure: {text}" for text in found.unsure[:_NAMED]]
     return "; ".join([f"{found.best} is {what}", *ends]) + "."
-
-
-def _range(one: Estimate) -> str:
-    return f"{number_text(one.value)} ({number_text(one.low)} to {number_text(one.high)})"
 
 
 _NAMED = 4

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experiments.analysis.decomposition import PARTS, Decomposition, decompose, difference, mean_of, sentence
+from experiments.analysis.decomposition import (
+    PARTS,
+    START_UP,
+    Decomposition,
+    decompose,
+    difference,
+    mean_of,
+    sentence,
+)
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import Trial
 from experiments.eventlog import TaskRow
@@ -14,7 +22,6 @@ from experiments.run_report.cells import Comparison
 from experiments.run_report.said import Said
 from experiments.run_report.scaling import Scaled
 
-START_UP = "start-up"
 # Parts that grew by less than this share of the whole are not named.
 _WORTH_NAMING = 0.03
 _MOST_NAMED = 3

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from experiments.analysis.decomposition import Decomposition, decompose
 from experiments.analysis.statistics import NoEstimate
@@ -93,6 +93,8 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 class _Line(BaseModel):
     """What is looked at of a line of synchrony's trials."""
+
+    model_config = ConfigDict(strict=True)
 
     mode: str
     repeat: int

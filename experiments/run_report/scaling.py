@@ -107,7 +107,7 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
         return [f"Not known: {most} workers against {least}: {one.gain.reason}."]
     gain, times = one.gain.estimate, one.most / one.least
     efficiency = Estimate(gain.value / times, gain.low / times, gain.high / times, gain.n)
-    short = _short(statistics.differs(gain, floor), efficiency)
+    short = _short(statistics.differs(gain, floor), gain, efficiency)
     if one.gain.few:
         short = f"Too few trials to say ({gain.n} pairs of {statistics.ENOUGH})"
     whole = "" if isinstance(one.whole, NoEstimate) else f", the whole job {_number(one.whole.estimate)} times"
@@ -119,9 +119,9 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
     ]
 
 
-def _short(differs: int, efficiency: Estimate) -> str:
+def _short(differs: int, gain: Estimate, efficiency: Estimate) -> str:
     if differs <= 0:
-        return "No" if differs else "No, not beyond noise"
+        return "No" if differs or statistics.within(gain) else "Not shown"
     if efficiency.low > 1:
         return "Yes, and more than in proportion"
     if efficiency.low >= _PROPORTIONAL:
@@ -173,7 +173,9 @@ def paid_text(one: Scaled, floor: NoiseFloor | None) -> str:
     found = one.paid.estimate
     if one.paid.few:
         return f"What an image costs on more workers: too few trials to say ({found.n} pairs of {statistics.ENOUGH})."
-    costs = {1: "costs more", 0: "costs the same within noise", -1: "costs less"}[statistics.differs(found, floor)]
+    same = f"costs the same within {percent_text(statistics.SAME)}"
+    same = same if statistics.within(found) else "is not known to cost more or less"
+    costs = {1: "costs more", 0: same, -1: "costs less"}[statistics.differs(found, floor)]
     most, least = number_text(one.most), number_text(one.least)
     said = f"An image {costs}: {_number(found)} times as many worker-seconds on {most} workers as on {least}"
     return f"{said}, from submission to end."

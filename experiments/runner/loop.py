@@ -76,7 +76,7 @@ def run(
                 try:
                     _down(state)
                 finally:
-                    lab.clear()
+                    _clear(state)
         return state.records
 
 
@@ -263,19 +263,21 @@ def _down(state: Run) -> None:
     except ClusterbedError as error:
         facts["tear_down_problems"] = list(error.messages)
         state.watcher.say(f"{name}: tear-down: {error.messages[0]}")
-        _clear(state, name)
     with (state.folder / CLUSTERS).open("a") as file:
         file.write(json.dumps({"schema": 1, **facts}, default=dict) + "\n")
+    if "tear_down_problems" in facts:
+        _clear(state)
 
 
-def _clear(state: Run, name: str) -> None:
+def _clear(state: Run) -> None:
+    """Takes down whatever cluster of this run there still is. Raises HostError where one stays."""
     try:
         state.lab.clear()
     except HostError:
         raise
     except ClusterbedError as error:
         raise HostError(
-            f"{name} could not be taken down: {error.messages[0]}; nothing can be measured beside it"
+            f"a cluster of this run could not be taken down: {error.messages[0]}; nothing is measured beside it"
         ) from None
 
 

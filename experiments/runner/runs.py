@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.analysis import statistics
-from experiments.analysis.trials import observations, read_trials
+from experiments.analysis.trials import disturbed, observations, read_trials
 from experiments.cli.output import progress as say_line
 from experiments.cluster.interrupts import uninterrupted
 from experiments.errors import NothingRunsHere, RunFailed, UserError
@@ -180,9 +180,7 @@ def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) 
         "states": dict(Counter(one["status"] for one in trials)),
         "cells": {cell: dict(counts) for cell, counts in by_cell.items()},
         "older": len(all_) - len(trials),
-        "restless": sum(
-            one["status"] != SKIPPED and one["host"].get("quiet") is False for one in trials if "host" in one
-        ),
+        "restless": sum(disturbed(one) for one in trials),
         "blocks": len({one["block"] for one in trials}),
         "noise_floor": noise_floor(plan, trials) if plan.preset.same_cells else None,
         "planned_seconds": plan.seconds.seconds,
@@ -227,7 +225,7 @@ def verdict(folder: Path, plan: Plan) -> str:
             f"{folder.name}: {states}; no measured trial of {', '.join(lacking)}; {folder / RECORDS} says why"
         )
     if restless := summary.get("restless"):
-        say_line(f"{restless} of the trials began while something else kept the host busy: their records say what")
+        say_line(f"{restless} of the trials were made on a host that was not steady, or did other work")
     for key, one in (summary["noise_floor"] or {}).items():
         interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n']} rounds"
         say_line(f"noise floor, {key}: {one['floor']:.1%} (ratio {one['value']:.3f}, {interval})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,12 +25,19 @@ def true_seconds(workers: float, images: int) -> float:
 def made(
     seed: int, noise: float = 0.04, repeats: int = 5, workers: Sequence[int] = WORKERS, images: Sequence[int] = IMAGES
 ) -> list[Job]:
+    """Half of the noise is of the round, and the same for all its jobs."""
     chance = np.random.default_rng(seed)
+    common = chance.standard_normal(repeats)
     return [
-        Job(n, count, true_seconds(n, count) * (1 + noise * float(chance.standard_normal())))
+        Job(
+            n,
+            count,
+            true_seconds(n, count) * (1 + noise * (common[number] + chance.standard_normal()) / 2**0.5),
+            number,
+        )
         for n in workers
         for count in images
-        for _ in range(repeats)
+        for number in range(repeats)
     ]
 
 
@@ -47,7 +55,7 @@ def test_without_noise_the_coefficients_come_back() -> None:
 
 def test_coherency_comes_back_too() -> None:
     found = fitted(
-        [Job(n, count, 50 + count * (0.5 / n + 0.02 * n)) for n in WORKERS for count in IMAGES for _ in "ab"]
+        [Job(n, count, 50 + count * (0.5 / n + 0.02 * n), 1) for n in WORKERS for count in IMAGES for _ in "ab"]
     )
     assert found.coefficients["coherency"] == pytest.approx(0.02)
 
@@ -89,7 +97,9 @@ def test_one_number_of_images_does_not_tell_what_is_taken_once() -> None:
 
 def test_images_that_cost_less_than_their_noise_are_no_refusal() -> None:
     # The longer job was the shorter one in some rounds: it is not said that it took less time.
-    noisy = [Job(n, count, 98 + noise + 0.01 * count) for n in WORKERS for count in IMAGES for noise in (-3, 0, 3)]
+    noisy = [
+        Job(n, count, 98 + noise + 0.01 * count, noise) for n in WORKERS for count in IMAGES for noise in (-3, 0, 3)
+    ]
     times = fitted(noisy)
     assert times.each(6).low <= 0.01 <= times.each(6).high
     assert times.seconds(6, 144).low > 80
@@ -101,14 +111,14 @@ def test_two_numbers_of_workers_are_no_law_and_neither_are_too_few_jobs() -> Non
     assert found.reason == "a law needs 3 different numbers of workers; there are 2"
     found = jobs.fit(made(0, workers=[1, 2, 3], images=[48], repeats=1)[:2] + made(0, workers=[3], repeats=1)[:1])
     assert isinstance(found, JobTimes)
-    found = jobs.fit([Job(1, 48, 10.0), Job(2, 96, 9.0), Job(3, 144, 8.0)])
+    found = jobs.fit([Job(1, 48, 10.0, 1), Job(2, 96, 9.0, 1), Job(3, 144, 8.0, 1)])
     assert isinstance(found, NoFit)
     assert "leave nothing to check the law by" in found.reason
 
 
 def test_a_law_that_the_jobs_do_not_follow_is_told_from_one_that_they_do() -> None:
     assert fitted(made(1)).check.holds
-    bent = [Job(one.workers, one.images, one.seconds * (1.3 if one.workers == 3 else 1)) for one in made(1, noise=0.01)]
+    bent = [replace(one, seconds=one.seconds * (1.3 if one.workers == 3 else 1)) for one in made(1, noise=0.01)]
     check = fitted(bent).check
     assert not check.holds
     assert check.at == 3
@@ -118,7 +128,9 @@ def test_the_same_jobs_give_the_same_numbers() -> None:
     assert fitted(made(3)).seconds(6, 5000) == fitted(made(3)).seconds(6, 5000)
 
 
-@pytest.mark.parametrize("job", [Job(0.5, 48, 1.0), Job(1, 0, 1.0), Job(1, 48, 0.0), Job(1, 48, float("inf"))])
+@pytest.mark.parametrize(
+    "job", [Job(0.5, 48, 1.0, 1), Job(1, 0, 1.0, 1), Job(1, 48, 0.0, 1), Job(1, 48, float("inf"), 1)]
+)
 def test_what_is_no_job_is_refused(job: Job) -> None:
     with pytest.raises(RunFailed, match="no such job"):
         jobs.fit([job])

@@ -141,7 +141,7 @@ def test_where_nothing_holds_workers_up_no_limit_is_made_up(serial: float) -> No
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        ((0.5, 0.5), "No, not beyond noise"),
+        ((0.5, 0.5), "No: "),
         ((0.5, 0.7), "No: "),
         ((0.6, 0.2), "Yes, in proportion"),
         ((0.7, 0.2), "Yes, and more than in proportion"),
@@ -267,7 +267,7 @@ def test_advice_without_a_limit_stays_within_what_was_measured() -> None:
     (one,) = scaling.scaled(comparison)
     free, short = advising.advise(advising.jobs_of(one), [Wish(48), Wish(48, deadline=25.0)])
     assert free.advice.workers == 6
-    assert "the fewest measured that are as fast as any" in free.advice.said
+    assert "the fewest measured within 10 % of the fastest" in free.advice.said
     assert "the cheapest, 1: " in free.advice.said
     # 20 s of start-up and 48 images: 5 s are left, at 0.104 s an image.
     assert short.advice.workers is not None
@@ -323,7 +323,9 @@ def test_what_a_job_takes_once_is_in_the_answer_where_it_is_known() -> None:
     )
     assert re.search(r"the nearer it comes to (5\.\d+|6(\.\d+)?) \(", once)
     assert any(text.startswith("Of jobs of 96 images: Amdahl") for text in told.said)
-    assert re.search(r"Of the 3\d\S* s of a job of 96 images on 6 workers \d\d % are taken once", stops.said[-1])
+    assert re.search(
+        r"Of the 3\d\S* s of a job of 96 images on 6 workers 8\d % \(8\d % to 8\d %\) are taken once", stops.said[-1]
+    )
 
 
 def test_a_wish_for_another_number_of_images_is_answered_by_a_reason() -> None:
@@ -350,10 +352,7 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
 def test_among_cells_that_are_as_fast_the_one_that_costs_least_is_named() -> None:
     found = advising.best_cell(compared(trials("3", 0.101, 3), trials("6", 0.1, 6)), None)
     assert found is not None
-    assert (
-        "6 is the fastest from submission to end; 3 no slower beyond noise. Of these 3 costs least: 50 % of"
-        in found.said
-    )
+    assert "6 is the fastest from submission to end; 3 not shown to be slower. Of these 3 costs least" in found.said
     found = advising.best_cell(compared(trials("1", 9.0, 1), trials("6", 0.1, 6)), None)
     assert found is not None
     assert "costs least" not in found.said
@@ -363,7 +362,7 @@ def test_where_the_stage_alone_tells_cells_apart_otherwise_that_is_said() -> Non
     # A second of start-up an image hides a tenth of the stage.
     found = advising.best_cell(compared(trials("1", 0.10, 2, cores=1), trials("2", 0.11, 2, cores=2)), None)
     assert found is not None
-    assert "1 is the fastest from submission to end; 2 no slower beyond noise" in found.said
+    assert "1 is the fastest from submission to end; 2 not shown to be slower" in found.said
     assert (
         "By the stage alone, what comes before and after it left aside: 1 is the fastest; 2 takes 1.1 times"
         in found.said

@@ -166,9 +166,13 @@ def test_what_a_fault_in_tear_down_leaves_is_cleared_before_the_next_trial(tmp_p
 def test_a_cluster_that_cannot_be_taken_down_ends_the_run(tmp_path: Path) -> None:
     stuck = RunFailed("the network is in use")
     lab = Laboratory(fail={("down", ""): stuck, ("clear", ""): stuck})
-    with pytest.raises(RunFailed):
+    with pytest.raises(
+        HostError, match="could not be taken down: the network is in use; nothing is measured beside it"
+    ):
         run(plan_of(), tmp_path, lab, watcher := Watcher())
     assert len(lab.trials) == 1, "no trial is made beside it"
+    (visit,) = [json.loads(line) for line in (tmp_path / CLUSTERS).read_text().splitlines()]
+    assert visit["tear_down_problems"] == ["the network is in use"]
     assert len(load(tmp_path / RECORDS).records) == 1
     assert any("tear-down: the network is in use" in line for line in watcher.said)
 
