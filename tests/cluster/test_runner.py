@@ -81,7 +81,7 @@ def test_two_cells_are_measured_with_all_their_evidence(identity: str, model: Mo
 
 
 # What the run says as it reaches a moment: a cluster comes up, the job starts, its one stage runs.
-@pytest.mark.parametrize(("seed", "sign"), enumerate([": cluster boot", "start ...", "segment ..."]))
+@pytest.mark.parametrize(("seed", "sign"), [(0, ": cluster boot"), (1, "start ..."), (2, "segment ...")])
 def test_ctrl_c_at_a_random_moment(identity: str, model: Model, seed: int, sign: str) -> None:
     assert model.size == DEMO_SIZE
     process = subprocess.Popen(
