@@ -25,8 +25,7 @@ from experiments.host import images, models
 from experiments.host.paths import ARTEFACTS
 from experiments.photographs import collect
 
-# What the figures can depend on: the job, its images, the clusters, the models, and how it is measured. Of
-# experiments/host not what decides when images and models are built anew: what is in them is listed without it.
+# What the figures can depend on: the job, its images, the clusters, the models, and how it is measured.
 CODE = (
     "cluster_app/contract/",
     "cluster_app/network/",
@@ -52,12 +51,7 @@ CODE = (
     "experiments/engine_settings",
     "experiments/eventlog.py",
     "experiments/fit.py",
-    "experiments/host/capacity.py",
-    "experiments/host/command.py",
-    "experiments/host/engine.py",
-    "experiments/host/evaluation.py",
-    "experiments/host/memory.py",
-    "experiments/host/paths.py",
+    "experiments/host/",
     "experiments/isa.py",
     "experiments/memory/",
     "experiments/peers/",

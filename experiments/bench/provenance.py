@@ -12,6 +12,12 @@ from experiments.host.paths import ROOT
 
 Code = tuple[str, ...]
 
+# Files that decide when images and models are built anew, and whether a host may be used, and never what is measured:
+# what is in an image is docker/, what is in a model cluster_app/network/.
+PREPARING = tuple(
+    f"experiments/host/{name}.py" for name in ("alone", "doctor", "images", "models", "netron", "settings")
+)
+
 DIRTY = "-dirty"
 UNKNOWN = "unknown"
 # Flags of the processor that decide which kernels OpenVINO takes.
@@ -72,7 +78,7 @@ def _digest(root: Path, code: Code) -> str:
 def _counts(name: str, code: Code) -> bool:
     path = PurePosixPath(name)
     measured = bool(name) and path.parts[0] not in ("results", "docs", "tests") and path.suffix != ".md"
-    return measured and name.startswith(code)
+    return measured and name.startswith(code) and name not in PREPARING
 
 
 def _untracked(root: Path) -> list[str]:
