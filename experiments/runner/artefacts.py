@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 from experiments.cluster.submit import application
@@ -45,10 +46,7 @@ def made_from(built: models.Model) -> str:
 @cache
 def code_digest(*parts: str) -> str:
     """Of these parts of cluster_app."""
-    digest = hashlib.sha256()
-    for path in sorted(path for part in parts for path in (ROOT / "cluster_app" / part).rglob("*.py")):
-        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return _digest_of(path for part in parts for path in (ROOT / "cluster_app" / part).rglob("*.py"))
 
 
 @cache
@@ -56,7 +54,11 @@ def submission_digest() -> str:
     """Of what starts nodes and submits jobs: their roles and services, Spark's properties and environment, memory."""
     files = [ROOT / "experiments" / "render.py", *(ROOT / "compose" / "roles").glob("*.yml")]
     files += [ROOT / "experiments" / "cluster" / name for name in ("spark.py", "submit.py")]
-    files += (ROOT / "experiments" / "memory").rglob("*.py")
+    return _digest_of([*files, *(ROOT / "experiments" / "memory").rglob("*.py")])
+
+
+def _digest_of(files: Iterable[Path]) -> str:
+    """Over the names and bytes of files of this checkout, in whatever order they come."""
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
