@@ -22,7 +22,8 @@ from experiments.bench.statistics import Estimate
 from experiments.errors import UserError
 from experiments.run_report.reading import RunFolder, Runs
 from experiments.runner.identity import Content, changes
-from experiments.runner.loop import CONTENTS
+from experiments.store import contents
+from experiments.store.contents import CONTENTS
 
 # What two hosts must have in common for their seconds to be comparable.
 HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
@@ -107,12 +108,12 @@ class Comparison:
 
 def seen(runs: Runs) -> tuple[Seen, ...]:
     """The counted trials of stored runs. Raises UserError where what they depend on was not kept."""
-    contents = {run.name: _contents(run) for run in runs.folders}
+    known = {run.name: contents.load(run.path).by_hash for run in runs.folders}
     blocks = {run.name: _blocks(run) for run in runs.folders}
     found = []
     for trial in runs.trials.counted:
         run, _ = runs.folder_of(trial.name)
-        content = contents[run.name].get(str(trial.evidence.get("hash")))
+        content = known[run.name].get(str(trial.evidence.get("hash")))
         block = blocks[run.name].get(int(trial.evidence["block"]))
         if content is None or block is None:
             what = CONTENTS if content is None else "environment.json"
@@ -191,17 +192,6 @@ def as_json(found: Comparison) -> dict[str, Any]:
             for one in found.differences
         ],
     }
-
-
-def _contents(run: RunFolder) -> Mapping[str, Content]:
-    path = run.path / CONTENTS
-    try:
-        content: Mapping[str, Content] = json.loads(path.read_text(encoding="utf-8"))["contents"]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); restore the file") from None
-    return content
 
 
 def _blocks(run: RunFolder) -> Mapping[int, Mapping[str, Any]]:

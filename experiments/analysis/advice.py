@@ -116,18 +116,26 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
             f"{range_text(cheapest.worker_seconds)} worker-seconds."
         )
     said = f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''} for {wish.images} images"
-    said += f" within {within}" if within else f", the fewest measured within {percent_text(SAME)} of the fastest"
-    takes = f"{said}: {_takes(chosen)} (95 % intervals)"
+    if within:
+        return f"{said} within {within}: {_takes(chosen)} (95 % intervals)."
+    fastest = min(costs, key=lambda one: one.seconds.value)
+    near = min((one for one in costs if one.seconds.value <= (1 + SAME) * fastest.seconds.value), key=_workers)
     others = {
-        "fastest": min(costs, key=lambda one: one.seconds.value),
-        "cheapest": min(costs, key=lambda one: one.worker_seconds.value),
+        "perhaps enough": near if near.workers < chosen.workers else chosen,
+        "the fastest": fastest,
+        "the cheapest": min(costs, key=lambda one: one.worker_seconds.value),
     }
+    by_workers = {one.workers: one for one in others.values() if one.workers != chosen.workers}
     beside = [
-        f"the {what}, {one.workers}: {_takes(one)}"
-        for what, one in others.items()
-        if not within and one.workers != chosen.workers
+        f"{joined([what for what, same in others.items() if same is one])}, {workers}: {_takes(one)}"
+        for workers, one in by_workers.items()
     ]
-    return "; ".join([takes, *beside]) + "."
+    shown = f"the fewest measured that are shown to be within {percent_text(SAME)} of the fastest"
+    return "; ".join([f"{said}, {shown}: {_takes(chosen)} (95 % intervals)", *beside]) + "."
+
+
+def _workers(one: Cost) -> int:
+    return one.workers
 
 
 def _takes(one: Cost) -> str:

@@ -6,7 +6,7 @@ All slots' time from submission to the end of spark-submit is split, so the part
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ from experiments.report.text import percent_text, seconds_text
 
 # By part: what it stands for, in the order in which figures show them.
 # What lies before a job's work.
-START_UP = "start-up"
+START_UP, THROTTLED = "start-up", "throttled"
 PARTS: Mapping[str, str] = MappingProxyType(
     {
         START_UP: "from submission to a session with executors, and the end of the process",
@@ -29,7 +29,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "compute": "decoding, preprocessing, inference, post-processing",
         "serialisation": "rows between Spark and Python around predict",
         "writing": "output committed",
-        "throttled": "tasks stopped because a node's quota was used up; start-up and driver are not split",
+        THROTTLED: "tasks stopped because a node's quota was used up; start-up and driver are not split",
         "straggler": "slots idle because the last tasks of a stage still ran elsewhere",
         "too few tasks": "slots idle because a stage had fewer tasks than there are slots",
         "scheduling": "slots idle before a task's launch, and tasks outside their run time",
@@ -38,6 +38,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "other": "in tasks, outside of what workers timed: the start of Python, and what is read lazily in them",
     }
 )
+# What causes can be looked for in: a stop by the quota is no work of its own, it makes all work of a node longer.
+CAUSES = tuple(name for name in PARTS if name != THROTTLED)
 # Smaller shares of the whole are not named in a sentence.
 _WORTH_NAMING = 0.05
 
@@ -61,12 +63,14 @@ class Decomposition:
     """Seconds of wall time per image by part, all of PARTS, which add up to `total`. slots: tasks that run at once.
 
     unmeasured: parts that this trial has no evidence for; their time is in other parts, and theirs is no zero.
+    stopped: of the throttled seconds, those that are taken to have fallen into each other part.
     """
 
     seconds: Mapping[str, float]
     images: int
     slots: int
     unmeasured: tuple[str, ...] = ()
+    stopped: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -74,6 +78,14 @@ class Decomposition:
 
     def share(self, part: str) -> float:
         return self.seconds[part] / self.total if self.total else 0.0
+
+    @property
+    def causes(self) -> Mapping[str, float]:
+        """Seconds per image by what was done, all of CAUSES, which add up to `total` too: each with its stops in it.
+
+        To be looked at where nodes of different quotas, or numbers of nodes, are held against each other.
+        """
+        return {name: self.seconds[name] + self.stopped.get(name, 0.0) for name in CAUSES}
 
 
 def decompose(trial: Trial, tasks: Sequence[TaskRow] | None) -> Decomposition | NoEstimate:
@@ -103,11 +115,13 @@ def decompose(trial: Trial, tasks: Sequence[TaskRow] | None) -> Decomposition | 
     parts["straggler"], parts["too few tasks"] = used.straggling, used.unfilled
     parts["scheduling"] = used.launching + sum(_outside(task) for task in own)
     parts["failed attempts"] = sum(_run(task) for task in own if task.failed)
-    for part, seconds in _work(trial, own).items():
-        parts[part] += seconds
+    done, stopped = _work(trial, own)
+    for part in PARTS:
+        parts[part] += done[part] - stopped[part]
+    parts[THROTTLED] = sum(stopped.values())
     whole = used.slots * images
-    per_image = {part: seconds / whole for part, seconds in parts.items()}
-    return Decomposition(per_image, int(images), used.slots, _unmeasured(trial, own))
+    per_image, lost = ({part: seconds / whole for part, seconds in one.items()} for one in (parts, stopped))
+    return Decomposition(per_image, int(images), used.slots, _unmeasured(trial, own), lost)
 
 
 def mean_of(found: Sequence[Decomposition]) -> Decomposition | NoEstimate:
@@ -115,8 +129,9 @@ def mean_of(found: Sequence[Decomposition]) -> Decomposition | NoEstimate:
     if not found:
         return NoEstimate("no trial could be split into parts")
     seconds = {part: fmean(one.seconds[part] for one in found) for part in PARTS}
+    stopped = {part: fmean(one.stopped.get(part, 0.0) for one in found) for part in CAUSES}
     unmeasured = tuple(part for part in PARTS if any(part in one.unmeasured for one in found))
-    return Decomposition(seconds, found[0].images, found[0].slots, unmeasured)
+    return Decomposition(seconds, found[0].images, found[0].slots, unmeasured, stopped)
 
 
 def sentence(name: str, found: Decomposition) -> str:
@@ -133,8 +148,15 @@ def sentence(name: str, found: Decomposition) -> str:
     return "; ".join([said, *ends]) + "."
 
 
-def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:
-    """What changed between two cells, and in which parts, in one sentence."""
+def difference(before: str, first: Decomposition, after: str, second: Decomposition, seen: bool = True) -> str:
+    """What changed between two cells, and in which parts, in one sentence. seen: whether their times differ beyond
+    noise; where not, no part is named.
+    """
+    if not seen:
+        return (
+            f"{after} is not told from {before}: {seconds_text(second.total)} against {seconds_text(first.total)} per "
+            "image, which is not beyond noise."
+        )
     gain = second.total - first.total
     changes = {part: second.seconds[part] - first.seconds[part] for part in PARTS}
     largest = sorted(PARTS, key=lambda part: -abs(changes[part]))
@@ -159,14 +181,20 @@ def _unmeasured(trial: Trial, tasks: Sequence[TaskRow]) -> tuple[str, ...]:
     said = {one.get("host") for one in _workers(trial)}
     sampled = all(trial.figure(f"used.{host}.throttled_s") is not None for host in hosts)
     asked = any((task.phase or "") not in _OF_PHASE for task in tasks)
-    missing = [*(() if said or not asked else _OF_WORKER), *(() if sampled else ("throttled",))]
-    missing += ["reading"] if trial.settings.get("timing") == _LAZY and trial.figure("phases.read") else []
+    missing = [*(() if said or not asked else _OF_WORKER), *(() if sampled else (THROTTLED,))]
+    missing += ["reading"] if _timing(trial) == _LAZY and trial.figure("phases.read") else []
     return tuple(part for part in PARTS if part in missing)
 
 
-def _work(trial: Trial, tasks: Sequence[TaskRow]) -> dict[str, float]:
-    """Slot-seconds of the tasks that counted, by part, and how much of them was throttled."""
-    parts: dict[str, float] = dict.fromkeys(PARTS, 0.0)
+def _timing(trial: Trial) -> object:
+    """As the job had it: an engine setting, too, may choose it."""
+    job = trial.evidence.get("job")
+    return job.get("timing") if isinstance(job, Mapping) else trial.settings.get("timing")
+
+
+def _work(trial: Trial, tasks: Sequence[TaskRow]) -> tuple[Mapping[str, float], Mapping[str, float]]:
+    """Slot-seconds of the tasks that counted, by part, and those of them in which they were stopped."""
+    parts, throttled = dict.fromkeys(PARTS, 0.0), dict.fromkeys(PARTS, 0.0)
     by_host: dict[str, list[TaskRow]] = {}
     for task in tasks:
         if not task.failed:
@@ -175,9 +203,9 @@ def _work(trial: Trial, tasks: Sequence[TaskRow]) -> dict[str, float]:
         done = _done(trial, host, own)
         stopped = throttled_share(trial, host)
         for part, seconds in done.items():
-            parts[part] += seconds * (1 - stopped)
-            parts["throttled"] += seconds * stopped
-    return parts
+            parts[part] += seconds
+            throttled[part] += seconds * stopped
+    return parts, throttled
 
 
 def _done(trial: Trial, host: str, tasks: Sequence[TaskRow]) -> dict[str, float]:

@@ -80,30 +80,37 @@ class Observation:
     value: float
 
 
-def read_trials(records: Iterable[Record]) -> Trials:
+def present_contents(records: Iterable[Record], present: Mapping[str, str] | None = None) -> dict[str, str]:
+    """By cell: the hash of the content that counts. present: those that are known; else that of a cell's last trial."""
+    last = {
+        str(one.get("cell")): str(one["hash"])
+        for one in records
+        if one.get("kind") == TRIAL and one.get("status") != SKIPPED and one.get("hash")
+    }
+    return {**last, **(present or {})}
+
+
+def read_trials(records: Iterable[Record], present: Mapping[str, str] | None = None) -> Trials:
     """The trials in records as `experiments.store` loads them; warm-ups are not among them.
 
-    A cell whose content has changed since counts with its last content only, also where none of that was measured; a
-    round that was cut, and made again in a later block, counts once. Raises UserError, which names record and key,
-    where a record lacks what every record has.
+    A cell whose content has changed since counts with its present content only (see `present_contents`), also where
+    none of that was measured; a round that was cut, and made again in a later block, counts once. Raises UserError,
+    which names record and key, where a record lacks what every record has.
     """
-    kept, left_out, last = list[tuple[str, Trial]](), dict[str, list[str]](), dict[tuple[str, str], str]()
+    kept, left_out = list[tuple[str, Trial]](), dict[str, list[str]]()
     records = tuple(records)
-    cut = _cut_rounds(records)
+    cut, now = _cut_rounds(records), present_contents(records, present)
     for number, record in enumerate(records, start=1):
         kind, status, cell = (_needed(record, key, number) for key in ("kind", "status", "cell"))
         if kind != TRIAL:
             continue
-        content = str(record.get("hash") or "")
-        if content and status != SKIPPED:
-            last[str(record.get("preset")), cell] = content
         if status == MEASURED:
             kept.append((_needed(record, "hash", number), _trial(record, number)))
         else:
             left_out.setdefault(str(status), []).append(str(record.get("trial", cell)))
     counted = []
     for content, trial in kept:
-        if content != last[trial.preset, trial.cell]:
+        if content != now.get(trial.cell):
             left_out.setdefault(OLD, []).append(trial.name)
         elif (trial.comparison, trial.round, trial.block) in cut:
             left_out.setdefault(CUT, []).append(trial.name)

@@ -80,4 +80,4 @@ def _seconds(name: str, records: Sequence[Record], note: str) -> Measured:
 
 
 def _estimate(name: str, found: statistics.Estimate, unit: str, note: str) -> Measured:
-    return Measured(name, found.value, unit, found.n, found.low, found.high, note)
+    return Measured(name, found.value, unit, found.n, found.low, found.high, note, absolute=True)

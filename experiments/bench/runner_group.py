@@ -154,6 +154,7 @@ def _work(*words: object) -> dict[str, Any]:
 
 _CODE = (
     "cluster_app/",
+    "compose/",
     "docker/",
     "experiments/analysis/",
     "experiments/bench/runner_",
@@ -161,19 +162,30 @@ _CODE = (
     "experiments/claims/",
     "experiments/cli/",
     "experiments/cluster/",
+    "experiments/comparison.py",
+    "experiments/engine_settings",
+    "experiments/errors.py",
     "experiments/eventlog.py",
     "experiments/figures/",
     "experiments/fit.py",
     "experiments/host/",
+    "experiments/isa.py",
     "experiments/matrix/",
+    "experiments/memory/",
+    "experiments/photograph",
     "experiments/presets/",
     "experiments/profiles",
     "experiments/render.py",
     "experiments/report/",
+    "experiments/rules.py",
     "experiments/run_report/",
     "experiments/runner/",
+    "experiments/scenes.py",
+    "experiments/shapes.py",
     "experiments/store/",
     "experiments/topolog",
+    "experiments/types.py",
+    "experiments/units.py",
 )
 
 RUNNER = Group(

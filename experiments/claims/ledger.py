@@ -35,8 +35,6 @@ from experiments.shapes import Schema, Shape, Text, parse, read_toml, unknown
 CLAIMS = Path(__file__).with_name("claims.toml")
 # The paper's open questions: candidates for a cause, judged by the same rules.
 QUESTIONS = Path(__file__).with_name("questions.toml")
-# Of several rules the first that has something to say gives the verdict.
-_SILENT = (NOT_MEASURED, OPEN)
 # Of rules that must all hold, the one that is worst off gives it.
 _WORST_FIRST = (REVERSED, REFUTED, NOT_TESTABLE, NOT_MEASURED, OPEN, UNDECIDED, NO_DIFFERENCE, HOLDS, SUPPORTED)
 
@@ -88,9 +86,7 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     if claim.together:
         telling = sorted(found, key=lambda one: _WORST_FIRST.index(one.direction))
     else:
-        telling = [one for one in found if one.direction not in _SILENT]
-        # Of those that decide nothing, what was seen says more than what was not measured.
-        telling = telling or [one for one in found if one.trials] or found[:1]
+        telling = [one for one in found if not _silent(one)] or found[:1]
     first, others = telling[0], telling[1:]
     also = tuple(f"also: {_short(one)}: {one.said}" for one in others)
     # A cause that was not looked into is open, whatever its rule calls that.
@@ -104,6 +100,11 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     if claim.together:
         trials = tuple(dict.fromkeys(trial for one in found for trial in one.trials))
     return replace(first, direction=direction, conditions=(*first.conditions, *also), trials=trials)
+
+
+def _silent(verdict: Verdict) -> bool:
+    """Whether it says nothing, so that the next rule may. What was looked into and stays open does say something."""
+    return verdict.direction == NOT_MEASURED or (verdict.direction == OPEN and not verdict.trials)
 
 
 def _short(verdict: Verdict) -> str:

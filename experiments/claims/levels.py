@@ -9,17 +9,21 @@ from pydantic import Field
 from experiments.analysis.statistics import ENOUGH
 from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
-from experiments.claims import sides
+from experiments.claims import sides, words
 from experiments.claims.rules import OneSide
 from experiments.claims.sides import Side
 from experiments.claims.types import HOLDS, NOT_MEASURED, REVERSED, UNDECIDED, Evidence, Verdict
+from experiments.report.text import figure_text
 from experiments.shapes import Shape, Text
 
 _Bound = Annotated[float | None, Field(description="a number")]
 
 
 class Bound(Shape):
-    """A figure of a side, over another one of the same trial where `per` names it, lies within bounds."""
+    """A figure of a side, over another one of the same trial where `per` names it, lies within bounds.
+
+    Without bounds it is told beside the others, and nothing is asked of it.
+    """
 
     side: OneSide
     per: Text | None = Field(None, description="a path in a record", examples=["executors"])
@@ -46,15 +50,18 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         if not values:
             return Verdict(NOT_MEASURED, f"No trial of {one.side} has the figure.")
         least = min(least, len(values))
+        asked = one.at_least is not None or one.at_most is not None
         inside = [_inside(value, one.at_least, one.at_most) for _, value in values]
         kept.append(sum(inside) / len(inside))
         trials += [trial for trial, _ in values]
         seen_trials += sides.trials_of(one.side, evidence)
         seen = sorted({value for _, value in values})
-        said.append(
-            f"{one.side}: {' to '.join(f'{value:g}' for value in dict.fromkeys((seen[0], seen[-1])))} "
-            f"({_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials)"
-        )
+        per = f" per {words.of_figure(one.per).name}" if one.per else ""
+        unit = words.of_figure(one.side.figure).unit
+        range_ = " to ".join(dict.fromkeys(figure_text(value) for value in (seen[0], seen[-1])))
+        told = f"{one.side}{per}: {range_} {unit}".rstrip()
+        bound = f"{_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials"
+        said.append(f"{told} ({bound})" if asked else told)
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
     if least < ENOUGH:
         direction = UNDECIDED
@@ -81,8 +88,8 @@ def fact(rule: FactRule, evidence: Evidence) -> Verdict:
     for name, one in found.items():
         ends = {_inside(end, rule.at_least, rule.at_most) for end in (one.value, one.low, one.high) if end is not None}
         clear.append(ends.pop() if len(ends) == 1 else None)
-        range_ = "" if one.low is None else f" ({one.low:.4g} to {one.high:.4g})"
-        said.append(f"{name} {one.value:.4g}{range_} {one.unit}".rstrip())
+        range_ = "" if one.low is None or one.high is None else f" ({figure_text(one.low)} to {figure_text(one.high)})"
+        said.append(f"{words.of_fact(name)} {figure_text(one.value)}{range_} {one.unit}".rstrip())
     direction = HOLDS if all(clear) else REVERSED if False in clear else UNDECIDED
     first = found[rule.facts[0]]
     ours = None if first.low is None or first.high is None else Estimate(first.value, first.low, first.high, first.n)
@@ -100,7 +107,7 @@ def _inside(value: float, least: float | None, most: float | None) -> bool:
 
 
 def _bound_text(least: float | None, most: float | None) -> str:
-    if least == most:
-        return f"{least:g}"
-    words = (f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else "")
-    return " and ".join(filter(None, words))
+    if least is not None and least == most:
+        return figure_text(least)
+    bounds = (("at least", least), ("at most", most))
+    return " and ".join(f"{word} {figure_text(bound)}" for word, bound in bounds if bound is not None)

@@ -38,7 +38,7 @@ _Paper = Annotated[
 class RatioRule(Shape):
     """above takes `expect` the time (or whatever the figure is) of below.
 
-    times: with "more", as many times as below at least, where the claim is of something large.
+    times: where the paper states no amount but speaks of something large: the ratio that its size is held against.
     """
 
     above: OneSide
@@ -52,10 +52,12 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     found = compare(rule.above, rule.below, evidence)
     if isinstance(found, Verdict):
         return found
+    medians = [sides.medians(side, found.ratio, evidence) for side in (rule.above, rule.below)]
+    beside = f", {medians[0]} over {medians[1]}" if all(medians) else ""
     return Verdict(
-        _direction(found, rule.expect, rule.times),
-        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}.",
-        size_of(found.ratio.estimate, rule.paper),
+        _direction(found, rule.expect),
+        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}{beside}.",
+        size_of(found.ratio.estimate, rule.paper) if rule.times == 1 else _large(found.ratio.estimate, rule.times),
         found.ratio.estimate,
         "ratio",
         found.ratio.trials,
@@ -63,10 +65,8 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     )
 
 
-def _direction(found: Found, expect: str, times: float) -> str:
+def _direction(found: Found, expect: str) -> str:
     seen, one = found.differs, found.ratio.estimate
-    if expect == "more" and times > 1:
-        return HOLDS if one.low >= times else REVERSED if one.high < times else UNDECIDED
     if expect in ("less", "more"):
         wanted = -1 if expect == "less" else 1
         return HOLDS if seen == wanted else REVERSED if seen else _nothing_seen([one])
@@ -98,6 +98,11 @@ def size_of(ours: Estimate, paper: Sequence[float] | None) -> str:
     # Measured along the paper's direction: an effect the other way round is smaller than none.
     along = math.copysign(1, math.log(stated))
     return LARGER if along * math.log(ours.value) > along * math.log(stated) else SMALLER
+
+
+def _large(ours: Estimate, times: float) -> str:
+    """As large as is asked for, within its uncertainty, or not."""
+    return AGREES if ours.high >= times else SMALLER
 
 
 class FastestRule(Shape):

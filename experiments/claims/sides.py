@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from pydantic import Field
@@ -11,15 +12,19 @@ from pydantic import Field
 from experiments.analysis import statistics
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
 from experiments.analysis.trials import Observation, Trial, disturbed, observations
+from experiments.claims import words
 from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
 from experiments.errors import RunFailed
+from experiments.report.text import measured_text
 from experiments.shapes import Shape, Text
 
 # The preset and the two names of the cell that gives the noise floor.
 AA, AA_CELLS = "aa", ("a", "b")
 STAGE_3 = "per_image.stage_3"
-# Settings that every verdict on trials names: it holds for these.
-_TOLD = ("engine", "engine_setting", "model", "images")
+# What every verdict on trials names: it holds for these. Of the cell's settings; and of the job, since an engine
+# setting chooses these too. The fused engine has one timing, and no batches.
+_TOLD = ("engine_setting", "model", "images", "workers", "frames", "node")
+_ENGINE, _TOLD_OF_BIGDL = "engine", ("timing", "batch_size", "threads_per_task")
 
 
 class Side(Shape):
@@ -33,7 +38,7 @@ class Side(Shape):
     def __str__(self) -> str:
         settings = ", ".join(f"{key} {value}" for key, value in self.set.items())
         what = " ".join(filter(None, (self.cell, settings))) or "all cells"
-        return f"{self.preset}: {what}" + ("" if self.figure == STAGE_3 else f", {self.figure}")
+        return f"{self.preset}: {what}" + ("" if self.figure == STAGE_3 else f", {words.of_figure(self.figure).name}")
 
 
 class Unclear(Exception):
@@ -135,13 +140,30 @@ def _where(what: str, blocks: Iterable[int], trials: Sequence[Trial], evidence: 
     places = sorted(blocks)
     hosts = sorted({evidence.hosts.get(block, "a host that was not described") for block in places})
     said = [f"{what} in {len(places)} host block{'s' if len(places) > 1 else ''} ({'; '.join(hosts)})"]
-    for key in _TOLD:
-        values = dict.fromkeys(str(one.settings[key]) for one in trials if one.settings.get(key) is not None)
+    for key in (_ENGINE, *_TOLD_OF_BIGDL, *_TOLD):
+        values = dict.fromkeys(str(value) for one in trials if (value := _told(one, key)) is not None)
         said += [f"{key} {' and '.join(values)}"] if values else []
     shares = sorted({one.core for one in trials if one.core is not None})
     if shares:
         said.append(f"a paper core is {' or '.join(f'{share:g}' for share in shares)} of a host core")
     return tuple(said)
+
+
+def _told(trial: Trial, key: str) -> Any:
+    job = trial.evidence.get("job")
+    of_job = {**trial.settings, **job} if isinstance(job, Mapping) else trial.settings
+    if key in _TOLD_OF_BIGDL:
+        return of_job.get(key) if of_job.get(_ENGINE) == "bigdl" else None
+    return of_job.get(key) if key == _ENGINE else trial.settings.get(key)
+
+
+def medians(side: Side, found: Ratio, evidence: Evidence) -> str:
+    """The side's own median, "1.2 s", of the trials that a ratio rests on; empty where they are of several hosts, whose
+    times are not mixed.
+    """
+    values = [one.value for one in values_of(side, evidence) if one.trial in found.trials]
+    unit = words.of_figure(side.figure).unit
+    return f"{measured_text(median(values))} {unit}".rstrip() if values and len(found.blocks) == 1 else ""
 
 
 def _left_out(evidence: Evidence, presets: Collection[str]) -> tuple[str, ...]:

@@ -103,7 +103,14 @@ def _synchrony_trial(line: Mapping[str, Any], tasks: int | None, block: int) -> 
         block=block,
         round=line["repeat"] + 1,
         core=None,
-        settings={"scheduling": line["mode"], "topology": line.get("topology"), "failed": line["failed"]},
+        settings={
+            "scheduling": line["mode"],
+            "topology": line.get("topology"),
+            "failed": line["failed"],
+            "engine": "fused",
+            "model": line.get("model"),
+            "images": line.get("images_in_all"),
+        },
         # Its `seconds` are the phase's; those of a run's records are a trial's.
         evidence={**{key: value for key, value in line.items() if key != "seconds"}, PHASE: line["seconds"], **again},
     )

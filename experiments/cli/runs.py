@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from experiments.cli.output import as_json, progress, table
+from experiments.errors import ClusterbedError
 from experiments.matrix.plan import Plan, PlannedCell
 from experiments.matrix.plan import as_json as plan_json
 from experiments.runner import runs
@@ -47,7 +49,18 @@ def run(
     """Run a preset: plan, rounds of trials, evidence below results/ID. Ctrl-C takes clusters down and keeps records."""
     folder, made = runs.run(preset, run_id, set_ or (), resume=resume)
     progress(f"records: {folder / 'records.jsonl'}")
+    _report(folder)
     print(runs.verdict(folder, made))
+
+
+def _report(folder: Path) -> None:
+    """The run's own report. One that cannot be made is said, and is no failure of the run."""
+    from experiments.run_report.write import write_report  # its libraries take a second to load
+
+    try:
+        progress(f"report: {write_report([str(folder)]).report}")
+    except ClusterbedError as error:
+        progress(f"report: {error.messages[0]}; `clusterbed report {folder.name}` makes it")
 
 
 def _row(one: PlannedCell) -> tuple[object, ...]:

@@ -68,7 +68,7 @@ def loads_readable(found: Sequence[Load], about: About) -> Drawn | NoEstimate:
         panel.set(ylabel=key, ylim=(0, None))
     axes[0].set_title(title)
     _cells(axes[-1], found)
-    what = "median total time of each cell"
+    what = "median time of each cell's job, from submission to its end"
     return Drawn(
         name,
         title,

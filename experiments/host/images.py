@@ -17,6 +17,7 @@ from experiments.host.paths import ENVIRONMENT, LOGS
 STACK = "paper"
 _FINGERPRINT = "org.clusterbed.fingerprint"
 _STAMP = ENVIRONMENT.with_suffix(".stamp")
+_PACKING = ENVIRONMENT.with_suffix(".seconds")
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,18 @@ def pack_environment(say: Callable[[str], None]) -> None:
         options=pack,
     )
     partial.rename(ENVIRONMENT)
+    seconds = time.monotonic() - begin
     _STAMP.write_text(current)
-    say(f"packed environment: {ENVIRONMENT.stat().st_size / 1e6:.0f} MB in {time.monotonic() - begin:.0f} s")
+    _PACKING.write_text(f"{seconds:.1f}\n")
+    say(f"packed environment: {ENVIRONMENT.stat().st_size / 1e6:.0f} MB in {seconds:.0f} s")
+
+
+def packed() -> dict[str, float | None] | None:
+    """MB (10^6 bytes) of the packed environment, and the seconds that packing took; None where there is none."""
+    if not ENVIRONMENT.exists():
+        return None
+    seconds = float(_PACKING.read_text()) if _PACKING.exists() else None
+    return {"mb": round(ENVIRONMENT.stat().st_size / 1e6, 1), "seconds": seconds}
 
 
 def _packed(fingerprint: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from itertools import chain, product
 from types import MappingProxyType
 
 from experiments.errors import UserError
-from experiments.matrix.settings import DEFAULTS, job_problems
+from experiments.matrix.settings import DEFAULTS, job_problems, meaning
 from experiments.matrix.types import Cell, NamedCell, Preset, Settings, Value
 from experiments.shapes import shown, unknown
 
@@ -84,7 +84,7 @@ def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
     if not cells:
         return ["axes, cells: there is no cell; give an axis or a table [[cells]], and exclude less"]
     problems = [*_twice(preset, cells)]
-    if preset.same_cells and len({_content(cell) for cell in cells}) == len(cells):
+    if preset.same_cells and len({_content(preset, cell) for cell in cells}) == len(cells):
         problems.append("same_cells = true: no two cells have the same settings; take it out, or give such cells")
     seen = set()
     for cell in cells:
@@ -99,18 +99,20 @@ def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
     return problems
 
 
-def _content(cell: Cell) -> tuple[tuple[str, str], ...]:
+def _content(preset: Preset, cell: Cell) -> Hashable:
+    if preset.workload == "job":
+        return meaning(cell.settings)
     return tuple(sorted((key, repr(value)) for key, value in cell.settings.items()))
 
 
 def _twice(preset: Preset, cells: list[Cell]) -> list[str]:
     problems, names = [], set()
-    by_settings: dict[tuple[tuple[str, str], ...], str] = {}
+    by_settings: dict[Hashable, str] = {}
     for cell in cells:
         if cell.name in names:
             problems.append(f"cells.{cell.name}: two cells have this name; rename one")
         names.add(cell.name)
-        first = by_settings.setdefault(_content(cell), cell.name)
+        first = by_settings.setdefault(_content(preset, cell), cell.name)
         if first != cell.name and not preset.same_cells:
             problems.append(
                 f"cells.{cell.name}: has the same settings as {first!r}; take one out, or say same_cells = true where "

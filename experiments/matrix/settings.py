@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from functools import cache
 from types import MappingProxyType
 
 from cluster_app.contract.checks import ContractError, Kind, one_of, simple, whole
 from cluster_app.contract.job import NOT_YET, Job, parse_job
-from experiments.engine_settings import NAMES
+from experiments.engine_settings import NAMES, setting
 from experiments.errors import UserError
 from experiments.matrix.types import Settings, Value, Workload
 from experiments.topology import MAX_COUNT
@@ -22,7 +23,7 @@ RUNNERS_OWN = ("input", "output", "model", "priors", "if_exists", "overlays")
 MODELS: Mapping[str, int] = MappingProxyType({"small": 192, "r50": 550, "r101": 550})
 TRAINED = ("small",)
 STORAGES = ("FP32", "FP16", "INT8")
-LINK = "link"
+LINK, ENGINE_SETTING = "link", "engine_setting"
 # No setting counts anything beyond this; what is computed from larger numbers has no meaning, or no end.
 MAX_NUMBER = 1_000_000_000
 
@@ -36,6 +37,11 @@ def _is_memory(value: object) -> bool:
 
 _MEMORY = simple("a whole number with m (MB) or g (GB) behind it", "2g", _is_memory)
 _TEXT = simple("a text", "standalone", lambda value: isinstance(value, str) and value != "")
+_BANDWIDTH = simple(
+    "a whole number with kbit, mbit or gbit behind it",
+    "26mbit",
+    lambda value: isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,8}[kmg]bit", value) is not None,
+)
 _WORKERS = simple(
     f"a whole number from 1 to {MAX_COUNT}", 2, lambda value: type(value) is int and 1 <= value <= MAX_COUNT
 )
@@ -50,8 +56,8 @@ _OWN: Mapping[str, Kind] = MappingProxyType(
         "executor_overhead": _MEMORY,
         "limit": one_of("quota", "cpuset"),
         "isa": one_of("topology", "host"),
-        LINK: _TEXT,
-        "engine_setting": one_of(*NAMES),
+        LINK: _BANDWIDTH,
+        ENGINE_SETTING: one_of(*NAMES),
         "model": one_of(*MODELS),
         "weights": one_of(*STORAGES),
         "images": whole(1, 48),
@@ -120,14 +126,44 @@ def not_built(settings: Settings) -> list[str]:
 
 
 def job_problems(settings: Settings) -> tuple[str, ...]:
-    """What is wrong with the job that these settings make, whatever its input: keys that do not go together."""
-    if any(_later(key, value) for key, value in settings.items()) or "engine_setting" in settings:
-        return ()  # a skipped cell; or a setting that replaces keys, and is checked when it is applied
+    """What is wrong with the job that these settings make, whatever its input: keys that do not go together, or that an
+    engine setting would replace. With that the job is checked when it is applied.
+    """
+    if any(_later(key, value) for key, value in settings.items()):
+        return ()  # a skipped cell
+    if named := settings.get(ENGINE_SETTING):
+        replaced = _set_by(str(named))
+        return tuple(
+            f'{key} = {json.dumps(value)}: engine_setting = "{named}" sets it; take one of them out'
+            for key, value in settings.items()
+            if key in replaced and value != DEFAULTS["job"].get(key)
+        )
     try:
         job_of(settings)
     except UserError as error:
         return error.messages
     return ()
+
+
+def meaning(settings: Settings) -> Hashable:
+    """What two cells of a job have in common that are the same one, however they are written: a key that says what is
+    so without it says nothing, nor does one that the engine setting replaces.
+    """
+    job, _ = _parsed(tuple(job_keys(settings).items()))
+    named = settings.get(ENGINE_SETTING)
+    if job is None or any(_later(key, value) for key, value in settings.items()):
+        return tuple(sorted((key, repr(value)) for key, value in settings.items()))
+    left_out = _set_by(str(named)) if named is not None else frozenset()
+    own = sorted((key, repr(value)) for key, value in settings.items() if key in _OWN)
+    return tuple(own), tuple((key, value) for key, value in vars(job).items() if key not in left_out)
+
+
+@cache
+def _set_by(name: str) -> frozenset[str]:
+    """Keys of the job file that an engine setting decides on."""
+    chosen = setting(name)
+    counted = ["read_partitions"] if chosen.partitions_per_slot is not None else []
+    return frozenset({*chosen.job, "threads_per_task", *counted})
 
 
 def job_of(settings: Settings) -> Job:

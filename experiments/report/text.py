@@ -22,7 +22,14 @@ def measured_text(value: float) -> str:
 
 def ratio_text(value: float) -> str:
     """Three significant digits of its distance from 1, so that 1.002 is not 1: "0.804", "1.02", "1.002", "3.98"."""
-    return f"{value:.3f}" if 0.9 < value < 1.1 else f"{value:.3g}"
+    if 0.9 < value < 1.1:
+        return f"{value:.3f}"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def figure_text(value: float) -> str:
+    """Any figure: four significant digits, all of those before the point: "0.4161", "1.189e-05", "308,072"."""
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def range_text(one: Estimate) -> str:

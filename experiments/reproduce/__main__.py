@@ -12,7 +12,7 @@ from experiments.cli import output
 from experiments.cli.app import guarded
 from experiments.errors import NothingRunsHere, RunFailed, UserError
 from experiments.host.paths import RESULTS
-from experiments.reproduce.steps import Step, order, steps
+from experiments.reproduce.steps import ONLY_ASKED_FOR, Step, order, steps
 from experiments.run_report.write import write_report
 
 REFERENCE = RESULTS / "reference"
@@ -38,6 +38,8 @@ def reproduce(
     output.table(("step", "left", "what it is"), [(one.name, _time(one.seconds), one.says) for one in wanted])
     total = sum(one.seconds for one in wanted)
     print(f"about {_time(total)} in all, more where a cell has changed since it was measured", flush=True)
+    if not preset:
+        print(f"left out, since it takes hours unless the host is large: {', '.join(ONLY_ASKED_FOR)}", flush=True)
     print("Ctrl-C keeps what is made, and the same command goes on", flush=True)
     if plan:
         return

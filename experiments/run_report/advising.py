@@ -193,7 +193,7 @@ def by_gain(bests: Iterable[Best]) -> list[Best]:
     return sorted(bests, key=lambda one: -one.gain)
 
 
-def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission to end") -> str:
+def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission to the last row") -> str:
     if isinstance(found, NoEstimate):
         return f"no choice: {found.reason}."
     ends = [f"{joined(found.as_good)} not shown to be slower"] if found.as_good else []

@@ -59,7 +59,7 @@ def _scales(studies: Sequence[Study]) -> list[Said]:
     study, one = found
     core, floor = study.comparison.core, study.setting.floor
     where = f"Measured on {study.setting.host}" + (f", a paper core at {core:g} of a host core" if core else "")
-    where += f": {study.run.name}, {one.family.name}."
+    where += f": {', '.join(dict.fromkeys((study.run.name, one.family.name)))}."
     many = _of_jobs(study, advising.many_images, one)
     texts = [*scaling.said(one, floor), scaling.law_text(one), scaling.paid_text(one, floor), where]
     others = [

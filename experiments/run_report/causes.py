@@ -6,21 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.decomposition import (
+    CAUSES,
     PARTS,
     START_UP,
+    THROTTLED,
     Decomposition,
     decompose,
     difference,
     mean_of,
     sentence,
 )
-from experiments.analysis.statistics import NoEstimate
-from experiments.analysis.trials import Trial
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, differs, ratio
+from experiments.analysis.trials import Trial, observations, varied
 from experiments.eventlog import TaskRow
 from experiments.report.text import joined, measured_text, number_text
 from experiments.run_report.cells import Comparison
 from experiments.run_report.said import Said
-from experiments.run_report.scaling import Scaled
+from experiments.run_report.scaling import WALL, Scaled
 
 # Parts that grew by less than this share of the whole are not named.
 _WORTH_NAMING = 0.03
@@ -69,27 +71,42 @@ def images(part: Part) -> int:
 def largest(part: Part) -> list[str]:
     """Of a cell that was split: what most of its time goes to, the short sentence first."""
     assert isinstance(part.parts, Decomposition)
-    seconds = part.parts.seconds
-    named = sorted(PARTS, key=lambda name: -seconds[name])[:_MOST_NAMED]
+    seconds = part.parts.causes
+    named = sorted(CAUSES, key=lambda name: -seconds[name])[:_MOST_NAMED]
     return [f"Of {part.cell}, above all {joined(named)}.", sentence(part.cell, part.parts)]
 
 
-def changes(parts: Sequence[Part]) -> list[Said]:
-    """What changed from the first cell to each other one, by part; nothing where there are too many to be read."""
+def changes(parts: Sequence[Part], comparison: Comparison, floor: NoiseFloor | None) -> list[Said]:
+    """What changed from the first cell to each other one, by part; nothing where there are too many to be read, or
+    where all cells have the same settings. floor: the A/A noise of whole jobs.
+    """
+    if not varied([trials[0] for trials in comparison.cells.values()]):
+        return []
     known = [(one, one.parts) for one in parts if isinstance(one.parts, Decomposition)]
     if not 2 <= len(known) <= _MOST_CHANGES:
         return []
     (first, before), *others = known
     return [
-        Said(difference(first.cell, before, one.cell, after), (*first.trials, *one.trials)) for one, after in others
+        Said(
+            difference(first.cell, before, one.cell, after, _differs(comparison, one.cell, first.cell, floor)),
+            (*first.trials, *one.trials),
+        )
+        for one, after in others
     ]
+
+
+def _differs(comparison: Comparison, one: str, other: str, floor: NoiseFloor | None) -> bool:
+    """Whether whole jobs of two cells do, beyond noise, by enough pairs."""
+    found = ratio(*(observations(comparison.cells[cell], WALL) for cell in (one, other)))
+    return isinstance(found, Ratio) and not found.few and differs(found.estimate, floor) != 0
 
 
 def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
     """What keeps the most workers from being as efficient as the least, in sentences, the short one first.
 
     By slot-seconds, which an image costs the same on any number of workers where nothing is lost: first of the job's
-    stages, then with its start-up, which all slots wait for.
+    stages, then with its start-up, which all slots wait for. What a quota stopped counts as what it stopped: more
+    workers have the same quota each, and lose no more to it than they do more.
     """
     by_cell = _by_cell(parts)
     few, many = one.family.cells[one.least], one.family.cells[one.most]
@@ -97,9 +114,10 @@ def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
         missing = few if few not in by_cell else many
         reasons = [part.parts.reason for part in parts if part.cell == missing and isinstance(part.parts, NoEstimate)]
         return [f"Not known: {reasons[0] if reasons else f'{missing} was not measured'}."]
-    first, last = ({part: by_cell[cell].seconds[part] * by_cell[cell].slots for part in PARTS} for cell in (few, many))
+    first, last = ({part: _slot_seconds(by_cell[cell], part) for part in CAUSES} for cell in (few, many))
     before, after = (sum(cost.values()) - cost[START_UP] for cost in (first, last))
-    grown = {part: last[part] - first[part] for part in PARTS if part != START_UP}
+    grown = {part: last[part] - first[part] for part in CAUSES if part != START_UP}
+    stopped = by_cell[many].seconds[THROTTLED] * by_cell[many].slots
     named = [part for part in sorted(grown, key=lambda part: -grown[part]) if grown[part] > _WORTH_NAMING * after]
     most, least = number_text(one.most), number_text(one.least)
     said = (
@@ -113,7 +131,17 @@ def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
     if after <= before or not named:
         return ["Nothing that adds up to a loss.", f"{said}.", start]
     listed = ", ".join(f"{part} {grown[part]:+.3f} ({PARTS[part]})" for part in named)
-    return [f"Above all {joined(named[:_MOST_NAMED])}.", f"{said}. What grew: {listed}.", start]
+    quota = f"Quotas stopped {measured_text(stopped)} of the {measured_text(after)}, as any core so small is slow."
+    return [
+        f"Above all {joined(named[:_MOST_NAMED])}.",
+        f"{said}. What grew: {listed}.",
+        *([quota] if stopped > _WORTH_NAMING * after else []),
+        start,
+    ]
+
+
+def _slot_seconds(one: Decomposition, part: str) -> float:
+    return one.causes[part] * one.slots
 
 
 def _by_cell(parts: Sequence[Part]) -> Mapping[str, Decomposition]:

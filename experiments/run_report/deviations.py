@@ -77,12 +77,31 @@ def _known(trials: Sequence[Trial], hosts: Iterable[str]) -> Mapping[str, str]:
         "scales": f"a paper core is worth {', '.join(map(number_text, shares))} of a host core" if shares else "",
         "timings": f"timers: {timings}" if timings else "",
         "models": models,
+        "images": _range(one.figure("images") for one in trials),
+        "frames": _range(one.settings.get("frames") for one in trials),
+        "bigdl": "; ".join(dict.fromkeys(filter(None, map(_bigdl, trials)))),
+        "engines": _distinct(_result(one).get("engine") for one in trials),
     }
 
 
 def _result(one: Trial) -> Mapping[str, Any]:
     found = one.evidence.get("result")
     return found if isinstance(found, Mapping) else {}
+
+
+def _bigdl(one: Trial) -> str:
+    """What the engine's job was told of batches and threads; empty for other engines."""
+    job = one.evidence.get("job")
+    if not isinstance(job, Mapping) or job.get("engine") != "bigdl":
+        return ""
+    batch, threads, pinned = (job.get(key) for key in ("batch_size", "threads_per_task", "pin_threads"))
+    return f"batch {batch}, threads {threads}, {'pinned' if pinned else 'not pinned'}"
+
+
+def _range(values: Iterable[object]) -> str:
+    """ "48", or "8 to 144"."""
+    known = sorted({value for value in values if isinstance(value, int | float)})
+    return " to ".join(number_text(value) for value in dict.fromkeys((known[0], known[-1]))) if known else ""
 
 
 def _distinct(values: Iterable[object]) -> str:

@@ -27,6 +27,8 @@ from experiments.run_report.scaling import Scaled
 MOST_BARS, MOST_CURVES = 16, 6
 _LEAST_WORKERS = 3
 _PREDICTED = "result.partitions.predict"
+# From submission to the end of the job's process.
+_TOTAL = "phases.submit"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the figures of a comparison need to know beside its trials. host: in words; floor: the A/A noise."""
+    """What the figures of a comparison need to know beside its trials. host: in words; floor, whole_floor: the A/A
+    noise of the stage, and of the whole job.
+    """
 
     comparison: Comparison
     name: str
@@ -49,6 +53,7 @@ class Setting:
     parts: Sequence[Part]
     floor: NoiseFloor | None
     facts: Mapping[str, Fact]
+    whole_floor: NoiseFloor | None = None
 
     def about(self, drawn: int = 0, all_: int = 0, what: str = "cells") -> About:
         left = f"the first {drawn} of {all_} {what} are drawn, all are in the table of cells" if drawn < all_ else ""
@@ -103,10 +108,10 @@ def _points(one: Scaled, figure: str) -> tuple[tables.Point, ...]:
 
 def _loads(setting: Setting) -> Iterator[Load]:
     for cell, trials in sorted(setting.comparison.here.items(), key=lambda pair: _load_order(pair[1][0])):
-        times = [one.value for one in observations(trials, STAGE_3)]
+        times = [one.value for one in observations(trials, _TOTAL)]
         workers, images = (trials[0].figure(key) for key in ("executors", "images"))
         if times and workers and images:
-            yield Load(label(cell), int(workers), int(images), median(times) * images, len(times))
+            yield Load(label(cell), int(workers), int(images), median(times), len(times))
 
 
 def _load_order(one: Trial) -> tuple[float, float]:

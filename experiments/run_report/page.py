@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from experiments.figures.drawn import Cell, Drawn, csv_of
 from experiments.report.demo import TEMPLATES as SHARED
-from experiments.report.text import count_text, joined, number_text
+from experiments.report.text import count_text, figure_text, joined, number_text, ratio_text
 from experiments.run_report.content import Table, data_uri
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -26,7 +26,7 @@ def render(content: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=cell_text, count=count_text, joined=joined, number=number_text)
+    environment.filters.update(cell=cell_text, count=count_text, joined=joined, number=number_text, ratio=ratio_text)
     return environment.get_template("run.html.j2").render(content)
 
 
@@ -60,7 +60,7 @@ def table(one: Table, most: int = _MOST_ROWS) -> Mapping[str, Any]:
 
 
 def cell_text(value: Cell) -> str:
-    """Four significant digits, all of those before the point; a missing value stays empty."""
+    """A missing value stays empty."""
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+        return figure_text(value)
     return "" if value is None else str(value)

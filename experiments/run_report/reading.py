@@ -6,21 +6,20 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments.analysis import trials as analysis
 from experiments.analysis.trials import Trial, Trials, pooled, read_trials
 from experiments.claims.sources import hosts_of
 from experiments.errors import UserError
 from experiments.host.paths import RESULTS
-from experiments.matrix.preset import CHANGED
+from experiments.matrix.preset import as_run
+from experiments.store import contents
 from experiments.store.records import RECORDS, Record, load
 
 SCHEMA = 1
 PRESET, PLAN, ENVIRONMENT = "preset.toml", "plan.json", "environment.json"
-_CHANGED_REPEATS = f"{CHANGED}repeats="
 _DEFAULT_REPEATS = 5
 
 
@@ -28,7 +27,8 @@ _DEFAULT_REPEATS = 5
 class RunFolder:
     """One run. title, preset, repeats, ours: as its preset.toml says, the folder's name and None where it has none.
 
-    plan, environment: the files' content, empty where missing; lacking: what the folder lacks, a sentence each.
+    plan, environment: the files' content, empty where missing; lacking: what the folder lacks, a sentence each;
+    present: by cell, the hash of the content that counts, where that is kept.
     """
 
     name: str
@@ -41,10 +41,11 @@ class RunFolder:
     plan: Mapping[str, Any]
     environment: Mapping[str, Any]
     lacking: tuple[str, ...]
+    present: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def trials(self) -> Trials:
-        return read_trials(self.records)
+        return read_trials(self.records, self.present)
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,10 @@ def read_run(path: Path) -> RunFolder:
     named = (record["preset"] for record in loaded.records if "preset" in record)
     preset = str(next(named, plan.get("preset", path.name)))
     title, ours = str(table.get("title", preset)), str(table.get("ours", ""))
-    return RunFolder(path.name, path, preset, title, ours, repeats, loaded.records, plan, environment, tuple(lacking))
+    present = contents.load(path).present
+    return RunFolder(
+        path.name, path, preset, title, ours, repeats, loaded.records, plan, environment, tuple(lacking), present
+    )
 
 
 def _is_run(path: Path) -> bool:
@@ -181,23 +185,21 @@ def _check(path: Path, content: Mapping[str, Any], key: str, needed: Mapping[str
 def _preset(path: Path, lacking: list[str]) -> tuple[Mapping[str, Any], int | None]:
     """The preset's table as run, and how many rounds it asks for."""
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         lacking.append(f"{path.name} is missing")
         return {}, None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); restore the file") from None
-    changed = [line.removeprefix(_CHANGED_REPEATS) for line in text.splitlines() if line.startswith(_CHANGED_REPEATS)]
+    changes = [change.partition("=") for change in as_run(path)[1]]
+    changed = [value.strip() for key, _, value in changes if key.strip() == "repeats"]
     repeats = changed[-1] if changed else table.get("repeats", _DEFAULT_REPEATS)
     return table, int(repeats) if str(repeats).isdigit() else None
 
 
 def measured_of(run: RunFolder) -> Mapping[str, int]:
-    """How many trials of each planned cell were measured."""
+    """How many trials of each planned cell count."""
     counts = {str(one["cell"]): 0 for one in run.plan.get("cells", ()) if not one.get("skipped")}
-    for record in run.records:
-        if record.get("kind") == analysis.TRIAL and record.get("status") == analysis.MEASURED:
-            cell = str(record.get("cell"))
-            counts[cell] = counts.get(cell, 0) + 1
+    for one in run.trials.counted:
+        counts[one.cell] = counts.get(one.cell, 0) + 1
     return counts

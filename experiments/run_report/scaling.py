@@ -161,7 +161,7 @@ def _limit(law: Fit) -> str:
         if peak is None:
             return "; no number of workers beyond which more are slower"
         if law.parameters["coherency"].low <= 0:
-            return f"; up to {peak.low:.2g} workers more are not slower"
+            return f"; more workers are not slower up to {peak.low:.2g} of them, and beyond that it is not known"
         return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {peak.high:.3g})"
     return ""
 
@@ -178,7 +178,7 @@ def paid_text(one: Scaled, floor: NoiseFloor | None) -> str:
     costs = {1: "costs more", 0: same, -1: "costs less"}[statistics.differs(found, floor)]
     most, least = number_text(one.most), number_text(one.least)
     said = f"An image {costs}: {_number(found)} times as many worker-seconds on {most} workers as on {least}"
-    return f"{said}, from submission to end."
+    return f"{said}, from submission to the last row."
 
 
 def best(found: Sequence[Scaled]) -> Scaled | None:

@@ -9,7 +9,7 @@ from experiments.analysis.scaling import NoFit
 from experiments.claims import sides
 from experiments.claims.types import Evidence
 from experiments.errors import RunFailed
-from experiments.report.text import joined
+from experiments.report.text import joined, number_text
 from experiments.run_report import advising, balance, causes, cells, scaling
 from experiments.run_report.advising import Advised, Best, Jobs
 from experiments.run_report.balance import Balance
@@ -71,6 +71,7 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
         parts=() if comparison.video else causes.split(comparison, raw.tasks),
         floor=floor,
         facts=evidence.facts,
+        whole_floor=sides.noise_floor(scaling.WALL, evidence),
     )
     best = scaling.best(setting.scaled)
     jobs = advising.jobs_of(best) if best else None
@@ -78,7 +79,7 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
     advised = advising.advise(jobs, tuple(wishes)) if jobs else ()
     uneven = not comparison.video and any(raw.unequal(trials) for trials in comparison.here.values())
     balances = balance.balances(comparison, raw.tasks) if uneven else ()
-    best_cell = advising.best_cell(comparison, sides.noise_floor(scaling.WALL, evidence), floor)
+    best_cell = advising.best_cell(comparison, setting.whole_floor, floor)
     return Study(run, setting, balances, scaling.weak(comparison), best_cell, jobs, advised)
 
 
@@ -95,11 +96,14 @@ def _file_name(comparison: Comparison) -> str:
 
 def weak_text(one: Weak) -> str:
     """Gustafson's law of a family, or why there is none."""
+    first = one.family.trials[0]
+    each = (first.figure("images") or 0.0) / (first.figure("executors") or 1.0)
+    name = f"{one.family.name}, {number_text(each)} images a worker"
     if isinstance(one.law, NoFit):
-        return f"{one.family.name}: no fit: {one.law.reason}."
+        return f"{name}: no fit: {one.law.reason}."
     serial = one.law.parameters["serial"]
     workers = joined([f"{number:g}" for number in one.family.cells])
     return (
-        f"{one.family.name}: as many images for each of {workers} workers: Gustafson's serial fraction is "
+        f"{name}, on {workers} workers: Gustafson's serial fraction is "
         f"{serial.value:.2g} ({serial.low:.2g} to {serial.high:.2g})."
     )

@@ -140,7 +140,9 @@ def _section(study: Study, drawer: _Drawer) -> Mapping[str, Any]:
         "scaling": [(text, lines.text(trials)) for text, trials in _scaling_rows(study)],
         "balances": [(balance.sentence(one), lines.text(one.trials)) for one in study.balances],
         "parts": [(one.text, lines.text(one.trials)) for one in sentences(parts)],
-        "changes": [(one.text, lines.text(one.trials)) for one in changes(parts)],
+        "changes": [
+            (one.text, lines.text(one.trials)) for one in changes(parts, comparison, study.setting.whole_floor)
+        ],
         "advised": [(one, lines.text(one.trials)) for one in study.advised],
         "best": (study.best.said, lines.text(study.best.trials)) if study.best else None,
         "figures": shown,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ from experiments.matrix.plan import Host
 from experiments.profiles import load_profiles
 
 _CALIBRATIONS = ARTEFACTS / "calibration.json"
+_PROPERTIES = """
+import json
+from openvino.runtime import Core
+core = Core()
+names = [str(name) for name in core.get_property("CPU", "SUPPORTED_PROPERTIES")]
+print(json.dumps({name: str(core.get_property("CPU", name)) for name in sorted(names)}))
+"""
 # With less than this a trial's evidence can no longer be kept.
 _LEAST_FREE_MB = 256
 
@@ -76,10 +84,21 @@ def describe() -> dict[str, Any]:
         "engine": engine.info()["ServerVersion"],
         "images": {image.name: _image_id(images.tag(image.name)) for image in (*images.IMAGES, *images.OPTIONAL)},
         "locks": {str(path.relative_to(ROOT)): _digest(path) for path in _locks()},
+        "packed": images.packed(),
+        "openvino": _openvino(),
+        "isa_caps": {name: profile.isa for name, profile in load_profiles().items()},
         "commit": code.commit,
         "code": code.code,
         "calibration": asdict(known_calibration())["seconds"],
     }
+
+
+def _openvino() -> Mapping[str, str]:
+    """The properties of OpenVINO's CPU plug-in on this host, in the image that the nodes' environment is of."""
+    arguments = ["-c", _PROPERTIES]
+    done = Engine().run_once(images.tag("python"), arguments, options=["--entrypoint", "/opt/env/bin/python3"])
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
 
 
 def _image_id(tag: str) -> str | None:

@@ -22,7 +22,7 @@ from experiments.cluster.submit import settings as settings_of
 from experiments.engine_settings import setting
 from experiments.errors import RunFailed
 from experiments.eventlog import Application, event_logs, read_event_log
-from experiments.host import images, models
+from experiments.host import images, models, paths
 from experiments.host.engine import Engine
 from experiments.matrix import clusters
 from experiments.matrix.plan import Plan, PlannedCell
@@ -55,6 +55,7 @@ class Clusters:
     def __init__(self, plan: Plan, folder: Path, say: Say) -> None:
         self._plan, self._folder, self._say = plan, folder, say
         self._up: ClusterSpec | None = None
+        self._failed = 0
         self._state: state.State | None = None
         self._source = cache(lambda: inputs.source(plan.preset, say))
         self._model = cache(artefacts.model)
@@ -94,7 +95,15 @@ class Clusters:
 
     def up(self, planned: PlannedCell) -> Mapping[str, Any]:
         spec = self._written(planned)
-        ready = lifecycle.up(spec, self._say)
+        try:
+            ready = lifecycle.up(spec, self._say)
+        except RunFailed:
+            # Where `up` leaves the logs of a cluster that did not come up, until the next one does not.
+            kept = paths.LOGS / f"failed-{spec.name}"
+            if kept.is_dir():
+                self._failed += 1
+                shutil.copytree(kept, self._folder / LOGS / f"boot-{spec.name}-{self._failed}", dirs_exist_ok=True)
+            raise
         self._up, self._state = spec, ready
         return {
             "registered_seconds": ready.registered_seconds,
@@ -124,9 +133,9 @@ class Clusters:
             times = Times(begun, done.submit_seconds, upload, done.ship_environment_seconds)
             elsewhere = host.cores(sum(one.cpu_s for one in sampler.used().values()))
             outcome = self._outcome(planned, given, done, times, sampler, trial)
-            return Outcome({**outcome.evidence, "cores_elsewhere": elsewhere}, outcome.invalid)
         finally:
-            self._keep(spec, scratch, trial, sampler)
+            lost = self._keep(spec, scratch, trial, sampler)
+        return Outcome({**outcome.evidence, "cores_elsewhere": elsewhere, "evidence_lost": lost}, outcome.invalid)
 
     def down(self) -> Mapping[str, Any]:
         if self._up is None:
@@ -241,8 +250,11 @@ class Clusters:
         content = {"schema": 1, "application": log.app_id, "start_time": log.start_time, "executors": executors}
         path.write_text(json.dumps({**content, "tasks": [asdict(task) for task in log.tasks]}) + "\n")
 
-    def _keep(self, spec: ClusterSpec, scratch: Path, trial: str, sampler: Sampler) -> None:
-        """Moves a trial's raw evidence to where it stays, and removes its output from the cluster. Never raises."""
+    def _keep(self, spec: ClusterSpec, scratch: Path, trial: str, sampler: Sampler) -> str | None:
+        """Moves a trial's raw evidence to where it stays, and removes its output from the cluster. Never raises; says
+        why something was lost.
+        """
+        lost = None
         logs = self._folder / LOGS / trial
         logs.mkdir(parents=True, exist_ok=True)
         try:
@@ -260,8 +272,10 @@ class Clusters:
                 nodes.role_logs(spec, logs)
                 removed.result()
         except Exception as error:  # whatever it is, it must not take the place of what ended the trial
-            self._say(f"{trial}: its evidence could not be kept whole: {error}")
+            lost = f"{type(error).__name__}: {error}"
+            self._say(f"{trial}: its evidence could not be kept whole: {lost}")
         shutil.rmtree(scratch, ignore_errors=True)
+        return lost
 
 
 def _images(spec: ClusterSpec) -> set[str]:

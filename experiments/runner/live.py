@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.matrix.plan import Plan
-from experiments.runner.progress import TRIAL, WARM_UP
+from experiments.runner.progress import MEASURED, TRIAL, WARM_UP
 
 # What the job says while it runs: "progress 12 of 48 images, 1.10 images/s, 30 s left; worker-1 4, worker-2 8".
 _PROGRESS = re.compile(
@@ -96,8 +96,9 @@ class Lines:
     def ended(self, record: Mapping[str, Any]) -> None:
         self.trial, self.doing, self.job = "", "", None
         if record["kind"] == WARM_UP or ("trial" not in record and record["status"] == "skipped"):
-            if record["kind"] == TRIAL:
-                self.write(f"{record['cell']}: skipped: {'; '.join(record['reasons'])}")
+            if record["kind"] == TRIAL or record["status"] != MEASURED:
+                what = record["cell"] if record["kind"] == TRIAL else f"{record['cell']}, warm-up"
+                self.write(f"{what}: {record['status']}: {'; '.join(record.get('reasons', []))}")
             return
         self.done += 1
         self.counts[record["status"]] = self.counts.get(record["status"], 0) + 1

@@ -14,18 +14,22 @@ from pathlib import Path
 from traceback import format_exc
 from typing import Any
 
+from experiments.analysis.trials import present_contents
 from experiments.cluster.interrupts import uninterrupted
 from experiments.errors import ClusterbedError, HostError, UserError
 from experiments.matrix.plan import Plan, PlannedCell
 from experiments.runner import identity, progress
-from experiments.runner.identity import Content
 from experiments.runner.progress import Known
 from experiments.runner.schedule import Visit, round_visits
 from experiments.runner.seam import Facts, Laboratory, TimedOut, Watcher
+from experiments.store import contents
+from experiments.store.contents import Contents
 from experiments.store.records import RECORDS, Writer, load, replace
 
 _WARM_UP_TRIES = 2
-ENVIRONMENT, CLUSTERS, CONTENTS = "environment.json", "clusters.jsonl", "contents.json"
+# How the names of warm-ups and of second attempts end.
+_TAKEN = re.compile(r"-(warm-up|again-\d+)$")
+ENVIRONMENT, CLUSTERS = "environment.json", "clusters.jsonl"
 
 
 @dataclass
@@ -43,9 +47,10 @@ class Run:
     words: Mapping[str, str] = field(default_factory=dict)  # by cell: its name as files have it
     known: dict[str, Known] = field(default_factory=dict)
     faults: dict[str, Sequence[str]] = field(default_factory=dict)  # by cell: why its trials cannot begin
-    contents: Mapping[str, Content] = field(default_factory=dict)
+    contents: Contents = field(default_factory=Contents)
     up: str | None = None  # the cluster that is up, by name
-    visit: Facts = field(default_factory=dict)  # how it came up
+    visits: int = 0  # how often one came up
+    visit: Facts = field(default_factory=dict)  # the present one's number in the block, and how it came up
     warmed: set[str] = field(default_factory=set)  # cells, or clusters, that had their warm-ups
 
 
@@ -93,7 +98,20 @@ def _learn(state: Run) -> None:
             state.watcher.say(f"{one.cell.name}: cannot be made ready: {error.messages[0]}")
             state.faults[one.cell.name] = error.messages
             state.known[one.cell.name] = Known({}, "")
-    state.contents = _contents(state.folder) | {one.hash: one.content for one in state.known.values()}
+    before = contents.load(state.folder)
+    # What a cell has a trial of as it is now counts, whatever was tried in between.
+    tried = {(one["cell"], one["hash"]) for one in state.records if _counts(one)}
+    now = {name: one.hash for name, one in state.known.items() if (name, one.hash) in tried}
+    state.contents = Contents(
+        {**before.by_hash, **{one.hash: one.content for one in state.known.values() if one.hash}},
+        {**present_contents(state.records, before.present), **now},
+    )
+    contents.save(state.folder, state.contents)
+
+
+def _counts(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a trial that ended, of a content that is known."""
+    return record["kind"] == progress.TRIAL and record["status"] in progress.ENDED and bool(record["hash"])
 
 
 def _begin_block(state: Run, environment: Facts) -> None:
@@ -103,14 +121,6 @@ def _begin_block(state: Run, environment: Facts) -> None:
     blocks = [one for one in blocks if one["block"] < state.block]
     entry = {"block": state.block, "began": _date(state.clock()), **environment}
     replace(path, json.dumps({"schema": 1, "blocks": [*blocks, entry]}, indent=2) + "\n")
-    replace(state.folder / CONTENTS, json.dumps({"schema": 1, "contents": state.contents}, indent=1) + "\n")
-
-
-def _contents(folder: Path) -> dict[str, Content]:
-    """What records of before depend on, by hash."""
-    path = folder / CONTENTS
-    found: dict[str, Content] = json.loads(path.read_text())["contents"] if path.exists() else {}
-    return found
 
 
 def _known(plan: Plan, lab: Laboratory, planned: PlannedCell) -> Known:
@@ -123,7 +133,7 @@ def _known(plan: Plan, lab: Laboratory, planned: PlannedCell) -> Known:
 
 def _finished(state: Run) -> set[progress.Round]:
     """The rounds that are done. Records what is skipped, and says what changed."""
-    for name, changed in progress.changed_cells(state.records, state.known, state.contents).items():
+    for name, changed in progress.changed_cells(state.records, state.known, state.contents.by_hash).items():
         state.watcher.say(f"{name}: changed since it was measured, its rounds are made again: {'; '.join(changed[:5])}")
     skipped_before = {one["cell"] for one in state.records if one["status"] == progress.SKIPPED}
     for one in state.plan.cells:
@@ -190,7 +200,8 @@ def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
         return None
     state.watcher.phase(planned.cell.name, "", "cluster boot")
     try:
-        state.visit = state.lab.up(planned)
+        state.visits += 1
+        state.visit = {"visit": state.visits, **state.lab.up(planned)}
     except HostError:
         raise
     except ClusterbedError as error:
@@ -302,17 +313,25 @@ def _append(state: Run, head: dict[str, Any], detail: Facts) -> None:
     with uninterrupted():
         record = state.writer.append(json.loads(json.dumps({**head, **detail}, default=dict)))
         state.records.append(record)
+        if _counts(record) and state.contents.present.get(record["cell"]) != record["hash"]:
+            present = {**state.contents.present, record["cell"]: record["hash"]}
+            state.contents = Contents(state.contents.by_hash, present)
+            contents.save(state.folder, state.contents)
     state.watcher.ended(record)
 
 
 def file_words(cells: Sequence[str]) -> Mapping[str, str]:
-    """By cell: its name as files have it, cut to 80 characters; with a digest where two would have the same."""
+    """By cell: its name as files have it, cut to 80 characters; with a digest where two would have the same, or one
+    that of another's warm-up.
+    """
     # No equals sign: readers of Parquet take a folder named key=value for a column.
     plain = {cell: re.sub(r"[^A-Za-z0-9.+-]+", "_", cell.replace("=", "-")).strip("_.")[:80] for cell in cells}
     count = Counter(plain.values())
     digests = {cell: hashlib.sha256(cell.encode()).hexdigest()[:8] for cell in cells}
     return {
-        cell: words if words and count[words] == 1 else f"{words[:71]}-{digests[cell]}".lstrip("-")
+        cell: words
+        if words and count[words] == 1 and not _TAKEN.search(words)
+        else f"{words[:71]}-{digests[cell]}".lstrip("-")
         for cell, words in plain.items()
     }
 

@@ -30,11 +30,13 @@ class Known:
 def finished_rounds(records: Iterable[Record], cells: Sequence[PlannedCell], known: Mapping[str, Known]) -> set[Round]:
     """Rounds in which every cell of the comparison has an ended trial of its present content, all in one block.
 
-    A round that was interrupted, or of which a cell has changed since, is made again as a whole.
+    A round that was interrupted, or of which a cell has changed since, is made again as a whole; a cell that cannot be
+    made ready now, which has no hash, makes no other's round again.
     """
     wanted: dict[str, set[str]] = {}
     for one in cells:
-        wanted.setdefault(one.cell.comparison, set()).add(one.cell.name)
+        if known[one.cell.name].hash:
+            wanted.setdefault(one.cell.comparison, set()).add(one.cell.name)
     seen: dict[tuple[Round, str], set[str]] = {}
     for record in records:
         name = record["cell"]
@@ -48,11 +50,11 @@ def changed_cells(
     records: Iterable[Record], known: Mapping[str, Known], contents: Mapping[str, Content]
 ) -> dict[str, list[str]]:
     """By cell: what changed since its last record, where something did. contents: those of before, by hash."""
-    last = {record["cell"]: record["hash"] for record in records if record["status"] in ENDED}
+    last = {record["cell"]: record["hash"] for record in records if record["status"] in ENDED and record["hash"]}
     return {
         name: identity.changes(contents.get(last[name], {}), now.content)
         for name, now in known.items()
-        if name in last and last[name] != now.hash
+        if name in last and now.hash not in ("", last[name])
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.analysis import statistics
-from experiments.analysis.trials import disturbed, observations, read_trials
+from experiments.analysis.trials import disturbed, observations, present_contents, read_trials
 from experiments.cli.output import progress as say_line
 from experiments.cluster.interrupts import uninterrupted
 from experiments.errors import NothingRunsHere, RunFailed, UserError
@@ -24,10 +24,10 @@ from experiments.matrix.preset import PRESETS, as_run, load_preset, run_copy
 from experiments.matrix.types import Preset
 from experiments.runner import environment, live, loop
 from experiments.runner.laboratory import Clusters
-from experiments.runner.progress import MEASURED, SKIPPED, TRIAL
+from experiments.runner.progress import FAILED, INVALID, MEASURED, SKIPPED, TIMED_OUT, TRIAL
 from experiments.runner.seam import Laboratory
 from experiments.runner.video import Videos
-from experiments.store import packing
+from experiments.store import contents, packing
 from experiments.store.records import RECORDS, load, replace
 
 PRESET, PLAN, SUMMARY = "preset.toml", "plan.json", "summary.json"
@@ -66,10 +66,12 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     plan = make_plan(preset, environment.host(), environment.known_calibration())
     _require_cells(plan)
     with alone():
-        _prepare(folder, preset, changes, resume)
+        copy = _copy(folder, preset, changes, resume)
         if preset.workload == "job":
             plan = make_plan(preset, environment.host(), environment.calibrate())
             _require_cells(plan)
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / PRESET, copy)
         before, spent = len(load(folder / RECORDS).records), _spent(folder)
         if not before:
             replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
@@ -89,13 +91,15 @@ def _close(folder: Path, plan: Plan, before: int, spent: float, seconds: float) 
     """Leaves the plan and the summary. A run of which nothing was left keeps what it was planned to take, and took;
     what its records come to is told anew, since a session that was killed had no time to.
     """
-    records = load(folder / RECORDS).records
-    if len(records) > before or not (folder / SUMMARY).exists():
+    records, present = load(folder / RECORDS).records, contents.load(folder).present
+    kept: dict[str, Any] = json.loads((folder / SUMMARY).read_text()) if (folder / SUMMARY).exists() else {}
+    now = {**kept, **summarise(plan, records, spent + seconds, present)}
+    if len(records) > before or not kept:
         replace(folder / PLAN, json.dumps(as_json(plan), indent=2) + "\n")
-        replace(folder / SUMMARY, json.dumps(summarise(plan, records, spent + seconds), indent=2) + "\n")
-        return
-    kept: dict[str, Any] = json.loads((folder / SUMMARY).read_text())
-    now = {**kept, **summarise(plan, records, spent), **{key: kept[key] for key in _TAKES if key in kept}}
+        if "report" in kept:  # it is of fewer trials; what it drew is known to the next one, which removes it
+            now["report"] = {"figures": (kept["report"] or {}).get("figures", [])}
+    else:
+        now |= {key: kept[key] for key in _TAKES if key in kept}
     if now != kept:
         replace(folder / SUMMARY, json.dumps(now, indent=2) + "\n")
 
@@ -147,8 +151,8 @@ def _require_cells(plan: Plan) -> None:
         )
 
 
-def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> None:
-    """The preset goes into the run as it is run. A resumed run may have changed cells, but no other preset's."""
+def _copy(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> str:
+    """The preset as it goes into the run. A resumed run may have changed cells, but no other preset's."""
     source = Path(preset.source) if Path(preset.source).exists() else PRESETS / f"{preset.name}.toml"
     text = run_copy(source.read_text(encoding="utf-8"), preset.name, changes)
     if resume:
@@ -158,18 +162,20 @@ def _prepare(folder: Path, preset: Preset, changes: Sequence[str], resume: bool)
         if set(before) != set(changes):
             said = ", ".join(f"--set {change}" for change in sorted(before)) or "no --set"
             say_line(f"the run was begun with {said}: cells that differ from then are made again")
-    folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / PRESET, text)
+    return text
 
 
-def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, Any]:
-    """What a run came to, by cell and state; planned time, and actual time of all its sessions.
+def summarise(
+    plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float, present: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """What a run came to, by cell and state; planned time, and actual time of all its sessions. present: see
+    `experiments.analysis.trials.present_contents`.
 
     Trials of what a cell was before it changed are counted by themselves, as `older`: they stand for nothing any more.
     """
     all_ = [one for one in records if one["kind"] == TRIAL]
-    last = {one["cell"]: one["hash"] for one in all_ if one["status"] != SKIPPED}
-    trials = [one for one in all_ if one["status"] == SKIPPED or one["hash"] == last[one["cell"]]]
+    now = present_contents(all_, present)
+    trials = [one for one in all_ if one["status"] == SKIPPED or one["hash"] == now.get(one["cell"], "")]
     by_cell: dict[str, Counter[str]] = {}
     for one in trials:
         by_cell.setdefault(one["cell"], Counter())[one["status"]] += 1
@@ -182,13 +188,15 @@ def summarise(plan: Plan, records: Sequence[Mapping[str, Any]], seconds: float) 
         "older": len(all_) - len(trials),
         "restless": sum(disturbed(one) for one in trials),
         "blocks": len({one["block"] for one in trials}),
-        "noise_floor": noise_floor(plan, trials) if plan.preset.same_cells else None,
+        "noise_floor": noise_floor(plan, trials, present) if plan.preset.same_cells else None,
         "planned_seconds": plan.seconds.seconds,
         "session_seconds": round(seconds, 1),
     }
 
 
-def noise_floor(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def noise_floor(
+    plan: Plan, records: Sequence[Mapping[str, Any]], present: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """What two cells that are the same differ by, by time per image, as a report has it.
 
     The ratio of the second cell over the first, paired by rounds within blocks, with its interval, and as `floor` how
@@ -201,7 +209,7 @@ def noise_floor(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, A
     if pair is None:
         return {}
     first, second = pair
-    trials = read_trials(records).counted
+    trials = read_trials(records, present).counted
     found = {}
     for key in ("stage_3", "wall", "tasks"):
         one, same = (
@@ -215,7 +223,7 @@ def noise_floor(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def verdict(folder: Path, plan: Plan) -> str:
-    """The last line of a run. Raises RunFailed where a cell has no measured trial at all."""
+    """The last line of a run. Raises RunFailed where a trial failed, or a cell has no measured one."""
     summary = json.loads((folder / SUMMARY).read_text())
     lacking = [one.cell.name for one in plan.runnable if not summary["cells"].get(one.cell.name, {}).get(MEASURED)]
     states = ", ".join(f"{number} {state}" for state, number in sorted(summary["states"].items()))
@@ -224,9 +232,12 @@ def verdict(folder: Path, plan: Plan) -> str:
         raise RunFailed(
             f"{folder.name}: {states}; no measured trial of {', '.join(lacking)}; {folder / RECORDS} says why"
         )
+    failures = {state: summary["states"][state] for state in (FAILED, INVALID, TIMED_OUT) if state in summary["states"]}
     if restless := summary.get("restless"):
         say_line(f"{restless} of the trials were made on a host that was not steady, or did other work")
     for key, one in (summary["noise_floor"] or {}).items():
         interval = f"{one['low']:.3f} to {one['high']:.3f}, {one['n']} rounds"
         say_line(f"noise floor, {key}: {one['floor']:.1%} (ratio {one['value']:.3f}, {interval})")
+    if failures:
+        raise RunFailed(f"{folder.name}: {states}: not all trials were measured; {folder / RECORDS} says why")
     return f"run: ok, {len(plan.runnable)} cells, {skipped} skipped, {states}, {folder}"

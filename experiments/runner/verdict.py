@@ -78,10 +78,11 @@ def _empty(ran: Ran) -> list[str]:
 
 
 def _idle_workers(ran: Ran) -> list[str]:
-    """Only where there was work for each slot: fewer partitions than slots leave some idle by design."""
-    slots = ran.spec.total_executor_cores
-    tasks = len(ran.files) // 2 if ran.job.engine == "fused" else ran.result.partitions.predict
-    if tasks < slots:
+    """Only where there was work for each slot at once: fewer tasks than slots leave some idle by design. The fused
+    engine's tasks are of all slices, and those of one slice after the other may go to the faster.
+    """
+    slices = max(1, ran.result.slices.total) if ran.result.slices and ran.job.engine == "fused" else 1
+    if ran.result.partitions.predict < ran.spec.total_executor_cores * slices:
         return []
     worked = {one.host for one in ran.result.executors if one.images}
     idle = sorted({node.name for node in ran.spec.executor_nodes} - worked)

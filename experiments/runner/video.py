@@ -19,8 +19,10 @@ from experiments.host.paths import ARTEFACTS
 from experiments.matrix.plan import PlannedCell
 from experiments.matrix.settings import MODELS
 from experiments.runner import artefacts, environment, steady
+from experiments.runner.once import Watched
 from experiments.runner.seam import Outcome, TimedOut
-from experiments.store.packing import SAMPLES
+from experiments.runner.verdict import QUOTA_TOLERANCE
+from experiments.store.packing import EVENTS, LOGS, SAMPLES
 
 Say = Callable[[str], None]
 
@@ -75,24 +77,56 @@ class Videos:
         videos = ARTEFACTS / "videos"
         videos.mkdir(parents=True, exist_ok=True)
         mounts = {self._model(planned).folder: "/model:ro", videos: "/videos", out: "/out"}
-        options = ["--cpus", str(LIMITED_CPUS)] if limited else []
-        begin = time.monotonic()
+        cidfile, node = out / "container", str(settings["node"])
+        options = ["--cidfile", str(cidfile), *(["--cpus", str(LIMITED_CPUS)] if limited else [])]
         program = Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options)
+        watched, host, said = Watched(cidfile, node), steady.Elsewhere(), list[str]()
+
+        def hear(text: str) -> None:
+            said.append(text)
+            self._say(text)
+
+        begin = time.monotonic()
         try:
-            attend(program, self._say, timeout=planned.timeout)
+            with host, watched:
+                attend(program, hear, timeout=planned.timeout)
         except RunFailed as error:
             if time.monotonic() - begin >= planned.timeout:
                 raise TimedOut(*error.messages) from None
             raise
-        seconds = time.monotonic() - begin
-        lines = [json.loads(line) for line in (out / "times.jsonl").read_text().splitlines()]
-        kept = self._folder / SAMPLES / f"{trial}.jsonl"
-        kept.parent.mkdir(exist_ok=True)
-        (out / "times.jsonl").replace(kept)
+        finally:
+            self._keep(out, trial, node, watched, said)
+        seconds, used = time.monotonic() - begin, watched.used
+        lines = [json.loads(line) for line in self._frames(trial).read_text().splitlines()]
         return Outcome(
-            {"container_seconds": round(seconds, 2), "per_frame": per_frame(lines)},
-            invalid(lines, frames, int(str(settings["threads_per_task"]))),
+            {
+                "container_seconds": round(seconds, 2),
+                "per_frame": per_frame(lines),
+                "used": {node: asdict(used)} if used else {},
+                "sampler": {
+                    "share": round(watched.share, 5),
+                    "problems": {node: watched.problem} if watched.problem else {},
+                },
+                "cores_elsewhere": host.cores(used.cpu_s if used else 0.0),
+            },
+            (
+                *invalid(lines, frames, int(str(settings["threads_per_task"]))),
+                *of_quota(watched.cpus, LIMITED_CPUS if limited else None),
+            ),
         )
+
+    def _keep(self, out: Path, trial: str, node: str, watched: Watched, said: Sequence[str]) -> None:
+        """A trial's raw evidence: samples, what its program said, each frame's times."""
+        watched.save(self._folder / SAMPLES / f"{trial}.jsonl")
+        log = self._folder / LOGS / trial / f"{node}-video.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
+        if (out / "times.jsonl").exists():
+            self._frames(trial).parent.mkdir(parents=True, exist_ok=True)
+            (out / "times.jsonl").replace(self._frames(trial))
+
+    def _frames(self, trial: str) -> Path:
+        return self._folder / EVENTS / trial / "frames.jsonl"
 
     def down(self) -> Mapping[str, Any]:
         return {}
@@ -124,7 +158,13 @@ def per_frame(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]
 
 def round_of(trial: str, rounds: int) -> int:
     """The round that a trial is of, by its name, from 1 to `rounds`."""
-    return (int(trial[:3]) - 1) % rounds + 1
+    return (int(trial.partition("-")[0]) - 1) % rounds + 1
+
+
+def of_quota(found: float | None, wanted: float | None) -> tuple[str, ...]:
+    """Why a round may not be used: its container had another quota than asked for, in host cores; None for none."""
+    same = found is None if wanted is None else found is not None and abs(found - wanted) <= QUOTA_TOLERANCE
+    return () if same else (f"its quota was {found}, asked for was {wanted} host cores",)
 
 
 def invalid(lines: Sequence[Mapping[str, Any]], frames: int, threads: int) -> tuple[str, ...]:

@@ -67,7 +67,9 @@ def test_without_a_limit_the_fewest_that_are_nearly_as_fast_are_advised_beside_t
     found = advice.workers_for(Wish(96), times(AMDAHL, 0.9))
     # 68 s on one worker, 64 s on six.
     assert found.workers == 1
-    assert found.said.startswith("1 worker for 96 images, the fewest measured within 10 % of the fastest: 68 (")
+    assert found.said.startswith(
+        "1 worker for 96 images, the fewest measured that are shown to be within 10 % of the fastest: 68 ("
+    )
     assert "; the fastest, 6: 64 (" in found.said
     # Where the times scatter, one worker is not shown to be within 10 %.
     scattered = advice.workers_for(Wish(96), times(AMDAHL, 0.9, noise=0.2)).workers

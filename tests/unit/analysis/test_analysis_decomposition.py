@@ -119,6 +119,13 @@ def test_workers_say_what_tasks_did_and_a_quota_takes_its_share_of_each_part() -
     assert found.seconds["compute"] == pytest.approx((8 * 0.75 + 2.5) / whole)
     assert found.seconds["serialisation"] == pytest.approx(1 * 0.75 / whole)
     assert found.seconds["other"] == pytest.approx((12 - 11) * 0.75 / whole)
+    # By what was done, a stop is time of what it stopped; and means over trials keep that.
+    assert sum(found.causes.values()) == pytest.approx(2.7)
+    assert found.causes["compile"] == pytest.approx(2 / whole)
+    assert "throttled" not in found.causes
+    twice = decomposition.mean_of([found, found])
+    assert isinstance(twice, Decomposition)
+    assert twice.causes == pytest.approx(found.causes)
 
 
 def test_missing_evidence_is_no_zero() -> None:
@@ -141,6 +148,8 @@ def test_what_is_read_lazily_in_tasks_of_another_phase_is_not_measured() -> None
     phases = {"submit": 27.0, "total": 20.0, "start": 5.0, "read": 0.1}
     assert "reading" in split(job(phases=phases, settings={"timing": "paper"})).unmeasured
     assert "reading" not in split(job(phases=phases, settings={"timing": "materialised"})).unmeasured
+    # An engine setting may choose the timing: then the cell's settings do not say it.
+    assert "reading" in split(job(phases=phases, settings={}, job={"timing": "paper"})).unmeasured
     del phases["read"]
     assert "reading" not in split(job(phases=phases, settings={"timing": "paper"})).unmeasured
 
@@ -202,6 +211,9 @@ def test_sentences_are_made_from_the_numbers() -> None:
     )
     assert "takes as long as" in decomposition.difference("a", first, "b", first)
     assert "no part by 5 %" in decomposition.difference("a", first, "b", first)
+    unseen = decomposition.difference("a", first, "b", second, seen=False)
+    assert unseen.startswith("b is not told from a: ")
+    assert unseen.endswith("which is not beyond noise.")
 
 
 def test_means_add_up() -> None:

@@ -15,6 +15,7 @@ from experiments.bench.statistics import Estimate
 from experiments.claims import causes, levels, rules
 from experiments.claims import parts as claim_parts
 from experiments.claims.causes import CauseRule, WhyRule
+from experiments.claims.ledger import judge
 from experiments.claims.levels import Bound, BoundsRule, FactRule
 from experiments.claims.parts import PartRule
 from experiments.claims.rules import FastestRule, RatioRule, TrendRule
@@ -33,6 +34,7 @@ from experiments.claims.types import (
     SMALLER,
     SUPPORTED,
     UNDECIDED,
+    Claim,
     Fact,
 )
 
@@ -310,11 +312,72 @@ def test_fewer_pairs_than_an_interval_needs_decide_nothing() -> None:
     assert causes.cause(cause, few).direction == OPEN
 
 
-@pytest.mark.parametrize(("value", "direction"), [(2.5, HOLDS), (1.5, REVERSED), (2.0, UNDECIDED)])
-def test_what_is_said_to_be_large_must_be(value: float, direction: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "direction", "size"),
+    [(2.5, HOLDS, AGREES), (2.0, HOLDS, AGREES), (1.5, HOLDS, SMALLER), (0.5, REVERSED, SMALLER)],
+)
+def test_what_is_said_to_be_large_is_held_against_an_amount(value: float, direction: str, size: str) -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "more", "times": 2.0})
     spread = [value * one for one in (0.9, 0.95, 1.0, 1.05, 1.1)]
-    assert rules.ratio(rule, evidence(trials(A, *spread), trials(B, *[1.0] * 5))).direction == direction
+    found = rules.ratio(rule, evidence(trials(A, *spread), trials(B, *[1.0] * 5)))
+    assert (found.direction, found.size) == (direction, size)
+
+
+def test_a_ratio_says_what_it_is_of() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    on_one = rules.ratio(rule, evidence(trials(A, *[1.2] * 5), trials(B, *[2.4] * 5))).said
+    assert on_one.endswith("(95 % interval 0.5 to 0.5), 1.20 s over 2.40 s.")
+    # Seconds of two hosts have no median.
+    both = [trials(one, *[value] * 5, block=block) for one, value in ((A, 1.2), (B, 2.4)) for block in (1, 2)]
+    assert rules.ratio(rule, evidence(*both)).said.endswith("(95 % interval 0.5 to 0.5).")
+
+
+def test_conditions_are_those_of_the_job_where_an_engine_setting_chose_them() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    jobs = {
+        "a": {"engine": "fused", "timing": "materialised", "batch_size": 1, "model": "file:/srv/in/fp32.xml"},
+        "b": {"engine": "bigdl", "timing": "paper", "batch_size": 4, "model": "file:/srv/in/fp32.xml"},
+    }
+    made = [
+        [
+            replace(one, evidence={**one.evidence, "job": jobs[one.cell]})
+            for one in trials(side_, 1.0, engine="bigdl", model="small")
+        ]
+        for side_ in (A, B)
+    ]
+    told = rules.ratio(rule, evidence(*made)).conditions
+    assert {"engine fused and bigdl", "timing paper", "batch_size 4", "model small"} <= set(told)
+
+
+def test_a_figure_without_bounds_is_told_beside_the_others() -> None:
+    beside = side(cell="a", figure="phases.read")
+    rule = BoundsRule(bounds=[Bound(side=beside), Bound(side=A, at_most=1)])
+    verdict = levels.bounds(rule, evidence(trials(beside, *[7.0] * 5), trials(A, *[1.0] * 5)))
+    assert verdict.direction == HOLDS
+    assert verdict.said == "made: a, time of read: 7 s; made: a: 1 s (at most 1 in 5 of 5 trials)."
+
+
+def test_what_was_looked_into_and_stays_open_is_not_overruled() -> None:
+    rule = {"kind": "part", "above": A.model_dump(), "below": B.model_dump(), "times": 2, "parts": ["driver"]}
+    other = rule | {"above": side(cell="c").model_dump(), "below": side(cell="d").model_dump()}
+    claim = Claim(
+        "X",
+        "x",
+        "y",
+        "",
+        "",
+        True,
+        tuple(("part", {key: value for key, value in one.items() if key != "kind"}) for one in (rule, other)),
+    )
+    parts = {
+        "a": {"compute": 1.7, "driver": 0.3},
+        "b": {"compute": 2.0},
+        "c": {"compute": 1.1, "driver": 0.9},
+        "d": {"compute": 2.0},
+    }
+    sides = [trials(side(cell=name), 1.0) for name in "abcd"]
+    assert judge(claim, evidence(*sides, parts=parts)).direction == OPEN
+    assert judge(claim, evidence(*sides[2:], parts=parts)).direction == SUPPORTED
 
 
 def test_a_cause_is_told_only_by_what_varies_it_alone() -> None:
@@ -384,6 +447,25 @@ def test_seconds_of_two_hosts_are_not_added_up() -> None:
     verdict = claim_parts.part(part_rule(), replace(evidence(*both), parts=split))
     assert verdict.ours is not None
     assert verdict.ours.value == pytest.approx(0.5)
+
+
+def test_what_a_quota_stopped_counts_as_what_it_stopped() -> None:
+    # The smaller node is stopped for half of its time, the larger one not at all: nothing is lost, whatever was done.
+    seconds = {
+        "a": Decomposition({**dict.fromkeys(PARTS, 0.0), "serialisation": 0.5, "driver": 0.5}, 48, 2),
+        "b": Decomposition(
+            {**dict.fromkeys(PARTS, 0.0), "serialisation": 0.5, "driver": 0.5, "throttled": 0.5},
+            48,
+            2,
+            stopped={"serialisation": 0.5},
+        ),
+    }
+    made = replace(evidence(trials(A, 1.0), trials(B, 1.0)), parts=lambda one: seconds[one.cell])
+    verdict = claim_parts.part(part_rule(parts=["serialisation"]), made)
+    assert verdict.ours is not None
+    assert verdict.ours.value == pytest.approx(0.0)
+    with pytest.raises(ValidationError, match="parts"):
+        part_rule(parts=["throttled"])
 
 
 def test_parts_of_trials_that_could_not_be_split_say_nothing() -> None:

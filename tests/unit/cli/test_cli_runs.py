@@ -9,6 +9,7 @@ import pytest
 
 from experiments.cli import app as program
 from experiments.matrix.plan import Host
+from experiments.run_report.made import write_run
 from experiments.runner import environment, runs
 
 
@@ -70,3 +71,21 @@ def test_a_preset_that_cannot_run_here_is_status_3(tmp_path: Path, capsys: pytes
     path.write_text('schema = 1\ntitle = "t"\n[settings]\nlink = "26mbit"\n[[cells]]\nname = "a"\n')
     assert clusterbed("run", str(path)) == 3
     assert 'link = "26mbit": shaping a link is not built yet' in capsys.readouterr().err
+
+
+def test_a_run_ends_with_its_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_run(tmp_path / "mine", trials=25, repeats=5)
+    monkeypatch.setattr(runs, "run", lambda *_, **__: (folder, None))
+    monkeypatch.setattr(runs, "verdict", lambda *_: "run: ok")
+    assert clusterbed("run", "smoke") == 0
+    assert (folder / "report.html").exists()
+    assert capsys.readouterr().out == "run: ok\n"
+    # A report that cannot be made takes nothing from the run.
+    (folder / "environment.json").write_text("{")
+    assert clusterbed("run", "smoke") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "run: ok\n"
+    assert "environment.json: cannot be read" in captured.err
+    assert "`clusterbed report mine` makes it" in captured.err

@@ -82,3 +82,33 @@ def test_equal_cells_are_allowed_where_that_is_meant() -> None:
     made = {"schema": 1, "title": "t", "same_cells": True, "cells": [{"name": "a"}, {"name": "b"}]}
     first, second = expand(parse_preset(made, "m", "m"))
     assert first.settings == second.settings
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({}, {"timing": "materialised"}),
+        ({"threads_per_task": 1}, {}),
+        ({"model": "small"}, {"image_size": 192}),
+        ({"read_partitions": 4, "batch_size": 1}, {"batch_size": 1, "read_partitions": 4}),
+    ],
+)
+def test_the_same_cell_is_found_however_it_is_written(one: dict[str, Any], other: dict[str, Any]) -> None:
+    made = {"schema": 1, "title": "t", "cells": [{"name": "a", "set": one}, {"name": "b", "set": other}]}
+    with pytest.raises(UserError, match=r"cells\.b: has the same settings as 'a'"):
+        expand(parse_preset(made, "m", "m.toml"))
+
+
+def test_what_an_engine_setting_replaces_is_refused() -> None:
+    made = {
+        "schema": 1,
+        "title": "t",
+        "settings": {"engine_setting": "bigdl-tuned"},
+        "axes": {"batch_size": [1, 4]},
+    }
+    with pytest.raises(UserError) as raised:
+        expand(parse_preset(made, "m", "m.toml"))
+    assert any(
+        'batch_size = 4: engine_setting = "bigdl-tuned" sets it; take one of them out' in text
+        for text in raised.value.messages
+    )

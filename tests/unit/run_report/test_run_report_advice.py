@@ -21,7 +21,7 @@ def test_advice_without_a_limit_stays_within_what_was_measured() -> None:
     (one,) = scaling.scaled(comparison)
     free, short = advising.advise(advising.jobs_of(one), [Wish(48), Wish(48, deadline=25.0)])
     assert free.advice.workers == 6
-    assert "the fewest measured within 10 % of the fastest" in free.advice.said
+    assert "the fewest measured that are shown to be within 10 % of the fastest" in free.advice.said
     assert "the cheapest, 1: " in free.advice.said
     # 20 s of start-up and 48 images: 5 s are left, at 0.104 s an image.
     assert short.advice.workers is not None
@@ -98,7 +98,7 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
     )
     found = advising.best_cell(comparison, None)
     assert found is not None
-    assert "fast is the fastest from submission to end; slow takes 1.25 times as long" in found.said
+    assert "fast is the fastest from submission to the last row; slow takes 1.25 times as long" in found.said
     assert "few" not in found.said
     assert found.gain == pytest.approx(1.25, abs=0.01)
 
@@ -106,7 +106,10 @@ def test_the_best_cell_is_sought_among_those_with_as_many_images() -> None:
 def test_among_cells_that_are_as_fast_the_one_that_costs_least_is_named() -> None:
     found = advising.best_cell(compared(trials("3", 0.101, 3), trials("6", 0.1, 6)), None)
     assert found is not None
-    assert "6 is the fastest from submission to end; 3 not shown to be slower. Of these 3 costs least" in found.said
+    assert (
+        "6 is the fastest from submission to the last row; 3 not shown to be slower. Of these 3 costs least"
+        in found.said
+    )
     found = advising.best_cell(compared(trials("1", 9.0, 1), trials("6", 0.1, 6)), None)
     assert found is not None
     assert "costs least" not in found.said
@@ -116,7 +119,7 @@ def test_where_the_stage_alone_tells_cells_apart_otherwise_that_is_said() -> Non
     # A second of start-up an image hides a tenth of the stage.
     found = advising.best_cell(compared(trials("1", 0.10, 2, cores=1), trials("2", 0.11, 2, cores=2)), None)
     assert found is not None
-    assert "1 is the fastest from submission to end; 2 not shown to be slower" in found.said
+    assert "1 is the fastest from submission to the last row; 2 not shown to be slower" in found.said
     assert (
         "By the stage alone, what comes before and after it left aside: 1 is the fastest; 2 takes 1.1 times"
         in found.said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_where_nothing_holds_workers_up_no_limit_is_made_up(serial: float) -> No
     (one,) = scaling.scaled(comparison)
     said = scaling.law_text(one)
     assert "no limit in sight below" in said
-    assert "more are not slower" in said
+    assert "more workers are not slower" in said
     assert not re.search(r"\de[+-]\d", said)
 
 
@@ -237,6 +238,12 @@ def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
     assert "a paper core is worth 0.5 of a host core" in found["Processors"]
     assert found["Model"] == "small INT8"
     assert "timers: paper" in found["Materialising"]
+    assert found["Images of a job, and sizes of nodes"].startswith("48 images a job")
+    assert found["BigDL's settings"] == deviations.UNKNOWN
+    job = {"engine": "bigdl", "batch_size": 4, "threads_per_task": 1, "pin_threads": False}
+    told = [replace(one, evidence={**one.evidence, "job": job}) for one in made]
+    settings = {one.what: one.ours for one in deviations.deviations(told, [])}["BigDL's settings"]
+    assert settings == "batch 4, threads 1, not pinned"
     path = tmp_path / "deviations.toml"
     path.write_text('schema = 1\n[[deviations]]\nwhat = "a"\npaper = "b"\nours = "{nothing}"\nwhy = "c"\n')
     with pytest.raises(UserError, match=r"nothing.* is not known; there are: versions\.spark, hosts"):

@@ -222,7 +222,7 @@ def test_a_missing_row_makes_a_trial_invalid(world: World, tmp_path: Path) -> No
 def test_an_engine_setting_is_applied_with_its_spark_settings(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    made = plan(engine_setting="bigdl-tuned")
+    made = plan(engine_setting="bigdl-tuned", engine="bigdl")
     run(made, folder, Clusters(made, folder, print), Watcher())
     _, job, _, conf = world.jobs[0]
     assert job.engine == "bigdl"

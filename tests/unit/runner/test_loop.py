@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 from runner_fakes import Laboratory, Watcher, plan_of
 
+from experiments.analysis.trials import read_trials
 from experiments.errors import HostError, RunFailed, UserError
 from experiments.matrix.plan import PlannedCell
-from experiments.runner.loop import CLUSTERS, CONTENTS, ENVIRONMENT, run
+from experiments.runner.loop import CLUSTERS, ENVIRONMENT, run
 from experiments.runner.progress import TRIAL, WARM_UP, finished_rounds
 from experiments.runner.seam import Outcome, TimedOut
+from experiments.store import contents
+from experiments.store.contents import CONTENTS
 from experiments.store.records import RECORDS, load
 
 CELLS = ("workers=1", "workers=2", "workers=3")
@@ -51,7 +54,7 @@ def test_records_say_all_that_an_analysis_needs(tmp_path: Path) -> None:
     assert one["status"] == "measured"
     assert one["core"] == pytest.approx(0.5)
     assert one["per_image"] == {"wall": 0.5}
-    assert one["boot"] == {"ready_seconds": 1.0}
+    assert one["boot"] == {"visit": 1, "ready_seconds": 1.0}
     assert one["host"] == {"quiet": True}
     contents = json.loads((tmp_path / CONTENTS).read_text())["contents"]
     assert contents[one["hash"]]["model"] == "model-1"
@@ -60,6 +63,32 @@ def test_records_say_all_that_an_analysis_needs(tmp_path: Path) -> None:
     assert [(block["block"], block["host"]) for block in blocks] == [(1, "host-1")]
     visits = [json.loads(line) for line in (tmp_path / CLUSTERS).read_text().splitlines()]
     assert all(visit["tear_down_seconds"] == 0.1 for visit in visits)
+    assert [visit["visit"] for visit in visits] == list(range(1, len(visits) + 1))
+
+
+def test_what_was_tried_in_between_does_not_take_the_place_of_a_content_that_is_back(tmp_path: Path) -> None:
+    first = run(plan_of(), tmp_path, Laboratory(), Watcher())
+    other = Laboratory(model="model-2", interrupt_at=24)
+    with pytest.raises(KeyboardInterrupt):
+        run(plan_of(), tmp_path, other, Watcher())
+    between = load(tmp_path / RECORDS).records[len(first) :]
+    assert 0 < len(between) < 9
+    present = contents.load(tmp_path).present
+    assert {present[one["cell"]] for one in between} == {one["hash"] for one in between}
+    records = run(plan_of(), tmp_path, Laboratory(), back := Watcher())
+    assert back.trials == 0
+    counted = read_trials([{**one, "settings": {}} for one in records], contents.load(tmp_path).present).counted
+    assert {one.name for one in counted} == {one["trial"] for one in first}
+
+
+def test_a_cell_that_cannot_be_made_ready_makes_no_others_rounds_again(tmp_path: Path) -> None:
+    run(plan_of(), tmp_path, Laboratory(), Watcher())
+    faulty = Laboratory(fail={("content", "workers=2"): RunFailed("its model could not be built")})
+    run(plan_of(), tmp_path, faulty, watcher := Watcher())
+    assert watcher.trials == 0
+    assert any("cannot be made ready" in text for text in watcher.said)
+    run(plan_of(), tmp_path, Laboratory(), watcher := Watcher())
+    assert watcher.trials == 0
 
 
 def test_a_cluster_is_kept_for_all_its_cells(tmp_path: Path) -> None:

@@ -242,6 +242,25 @@ def test_a_summary_counts_states_by_cell() -> None:
     assert (found["session_seconds"], found["older"]) == (12.0, 1)
 
 
+def test_a_summary_does_not_count_what_a_cell_was_when_it_could_not_be_made_ready() -> None:
+    base = {"kind": "trial", "cell": "a", "block": 1}
+    faulty = {**base, "status": "failed", "hash": ""}
+    assert runs.summarise(plan_of(), [faulty], 1.0)["states"] == {"failed": 1}
+    records = [{**base, "status": "measured", "hash": "h"}, faulty]
+    found = runs.summarise(plan_of(), records, 1.0)
+    assert (found["states"], found["older"]) == ({"measured": 1}, 1)
+
+
+def test_a_run_with_a_failed_trial_has_found_a_failure(lab: Laboratory) -> None:
+    lab.invalid = {"images=8": "a row is missing"}
+    folder, plan = runs.run("smoke", "mine", (), resume=False)
+    kept = summary(folder)
+    kept["cells"]["images=8"]["measured"] = 1
+    (folder / "summary.json").write_text(json.dumps(kept))
+    with pytest.raises(RunFailed, match=r"invalid.*not all trials were measured"):
+        runs.verdict(folder, plan)
+
+
 def test_two_equal_cells_give_the_noise_floor() -> None:
     plan = plan_of(same_cells=True, cells=[{"name": "a"}, {"name": "b"}])
 

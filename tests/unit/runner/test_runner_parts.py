@@ -88,6 +88,9 @@ def test_trial_names_are_names_of_folders() -> None:
     assert trial_name(words[cells[0]], 2, "trial", 1) == "002-workers-6_engine-fused"
     assert trial_name(words[cells[1]], 1, "warm-up", 3) == "001-a_.._b-warm-up-again-2"
     assert len(set(words.values())) == len(cells)
+    two = file_words(["a", "a-warm-up", "a-again-1"])
+    names = [trial_name(two["a"], 1, kind, attempt) for kind, attempt in (("trial", 1), ("warm-up", 1), ("trial", 2))]
+    assert not set(names) & {trial_name(two[cell], 1, "trial", 1) for cell in ("a-warm-up", "a-again-1")}
     assert all(re.fullmatch(r"[A-Za-z0-9._+-]{1,80}", one) for one in words.values())
 
 

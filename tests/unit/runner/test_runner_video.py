@@ -58,9 +58,13 @@ def test_the_plan_knows_what_the_limited_node_gets() -> None:
 
 
 def test_a_trial_of_videos_is_the_round_that_its_name_says() -> None:
-    assert [video.round_of(name, 5) for name in ("001-exp-1", "005-exp-1", "006-a", "001-exp-1-warm-up")] == [
-        1,
-        5,
-        1,
-        1,
-    ]
+    names = ("001-exp-1", "005-exp-1", "006-a", "001-exp-1-warm-up", "1000-a")
+    assert [video.round_of(name, 5) for name in names] == [1, 5, 1, 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "good"),
+    [(0.75, 0.75, True), (None, None, True), (None, 0.75, False), (2.0, 0.75, False), (0.75, None, False)],
+)
+def test_a_video_under_another_quota_does_not_count(found: float | None, wanted: float | None, good: bool) -> None:
+    assert (video.of_quota(found, wanted) == ()) is good

@@ -124,7 +124,19 @@ GOOD: dict[str, dict[str, Any]] = {
         "files": FILES[:2],
         "holding": (),
         "rows": rows()[:2],
-        "result": parse_result(result(executors=[{"host": "worker-1", "images": 8}]), "r"),
+        "result": parse_result(
+            result(executors=[{"host": "worker-1", "images": 8}], partitions={"read": 1, "predict": 1}), "r"
+        ),
+    },
+    "a slice's few tasks leave a worker idle": {
+        "result": parse_result(
+            result(
+                executors=[{"host": "worker-1", "images": 8}],
+                partitions={"read": 2, "predict": 2},
+                slices={"total": 2, "resumed": 0},
+            ),
+            "r",
+        ),
     },
 }
 
