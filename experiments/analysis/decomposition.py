@@ -38,8 +38,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "other": "in tasks, outside of what workers timed: the start of Python, and what is read lazily in them",
     }
 )
-# What causes can be looked for in: a stop by the quota is no work of its own, it makes all work of a node longer.
-CAUSES = tuple(name for name in PARTS if name != THROTTLED)
+# What is done, in which causes are looked for: a stop by the quota is no work, it makes all work of a node longer.
+BY_WORK = tuple(name for name in PARTS if name != THROTTLED)
 # Smaller shares of the whole are not named in a sentence.
 _WORTH_NAMING = 0.05
 
@@ -80,12 +80,12 @@ class Decomposition:
         return self.seconds[part] / self.total if self.total else 0.0
 
     @property
-    def causes(self) -> Mapping[str, float]:
-        """Seconds per image by what was done, all of CAUSES, which add up to `total` too: each with its stops in it.
+    def by_work(self) -> Mapping[str, float]:
+        """Seconds per image by what was done, all of BY_WORK, which add up to `total` too: each with its stops in it.
 
         To be looked at where nodes of different quotas, or numbers of nodes, are held against each other.
         """
-        return {name: self.seconds[name] + self.stopped.get(name, 0.0) for name in CAUSES}
+        return {name: self.seconds[name] + self.stopped.get(name, 0.0) for name in BY_WORK}
 
 
 def decompose(trial: Trial, tasks: Sequence[TaskRow] | None) -> Decomposition | NoEstimate:
@@ -129,7 +129,7 @@ def mean_of(found: Sequence[Decomposition]) -> Decomposition | NoEstimate:
     if not found:
         return NoEstimate("no trial could be split into parts")
     seconds = {part: fmean(one.seconds[part] for one in found) for part in PARTS}
-    stopped = {part: fmean(one.stopped.get(part, 0.0) for one in found) for part in CAUSES}
+    stopped = {part: fmean(one.stopped.get(part, 0.0) for one in found) for part in BY_WORK}
     unmeasured = tuple(part for part in PARTS if any(part in one.unmeasured for one in found))
     return Decomposition(seconds, found[0].images, found[0].slots, unmeasured, stopped)
 
@@ -148,18 +148,11 @@ def sentence(name: str, found: Decomposition) -> str:
     return "; ".join([said, *ends]) + "."
 
 
-def difference(before: str, first: Decomposition, after: str, second: Decomposition, seen: bool = True) -> str:
-    """What changed between two cells, and in which parts, in one sentence. seen: whether their times differ beyond
-    noise; where not, no part is named.
-    """
-    if not seen:
-        return (
-            f"{after} is not told from {before}: {seconds_text(second.total)} against {seconds_text(first.total)} per "
-            "image, which is not beyond noise."
-        )
+def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:
+    """What changed between two cells, and in what was done, in one sentence."""
     gain = second.total - first.total
-    changes = {part: second.seconds[part] - first.seconds[part] for part in PARTS}
-    largest = sorted(PARTS, key=lambda part: -abs(changes[part]))
+    changes = {part: second.by_work[part] - first.by_work[part] for part in BY_WORK}
+    largest = sorted(BY_WORK, key=lambda part: -abs(changes[part]))
     named = [part for part in largest if abs(changes[part]) >= _WORTH_NAMING * first.total]
     said = (
         "takes as long as"
@@ -167,10 +160,16 @@ def difference(before: str, first: Decomposition, after: str, second: Decomposit
         else f"takes {percent_text(abs(gain) / first.total)} {'more' if gain > 0 else 'less'} than"
     )
     listed = ", ".join(f"{part} {changes[part]:+.3f} s" for part in named) or "no part by 5 % of the whole"
-    return (
-        f"{after} {said} {before}, {seconds_text(second.total)} against {seconds_text(first.total)} per image; "
-        f"what changed: {listed}."
-    )
+    return f"{after} {said} {before}, {_against(first, second)}; what changed: {listed}."
+
+
+def not_told(before: str, first: Decomposition, after: str, second: Decomposition, why: str) -> str:
+    """That two cells are not told apart, and why."""
+    return f"{after} is not told from {before}: {_against(first, second)}, {why}."
+
+
+def _against(first: Decomposition, second: Decomposition) -> str:
+    return f"{seconds_text(second.total)} against {seconds_text(first.total)} per image"
 
 
 def _unmeasured(trial: Trial, tasks: Sequence[TaskRow]) -> tuple[str, ...]:

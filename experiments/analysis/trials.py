@@ -99,7 +99,8 @@ def read_trials(records: Iterable[Record], present: Mapping[str, str] | None = N
     """
     kept, left_out = list[tuple[str, Trial]](), dict[str, list[str]]()
     records = tuple(records)
-    cut, now = _cut_rounds(records), present_contents(records, present)
+    now = present_contents(records, present)
+    cut = _cut_rounds([one for one in records if one.get("hash") == now.get(str(one.get("cell")))])
     for number, record in enumerate(records, start=1):
         kind, status, cell = (_needed(record, key, number) for key in ("kind", "status", "cell"))
         if kind != TRIAL:

@@ -86,7 +86,9 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
     if claim.together:
         telling = sorted(found, key=lambda one: _WORST_FIRST.index(one.direction))
     else:
-        telling = [one for one in found if not _silent(one)] or found[:1]
+        telling = [one for one in found if not _silent(one)]
+        # Of those that decide nothing, what was seen says more than what was not measured.
+        telling = telling or [one for one in found if one.trials] or found[:1]
     first, others = telling[0], telling[1:]
     also = tuple(f"also: {_short(one)}: {one.said}" for one in others)
     # A cause that was not looked into is open, whatever its rule calls that.
@@ -103,8 +105,8 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
 
 
 def _silent(verdict: Verdict) -> bool:
-    """Whether it says nothing, so that the next rule may. What was looked into and stays open does say something."""
-    return verdict.direction == NOT_MEASURED or (verdict.direction == OPEN and not verdict.trials)
+    """Whether it says nothing, so that the next rule may. What stays open with a figure does say something."""
+    return verdict.direction == NOT_MEASURED or (verdict.direction == OPEN and verdict.ours is None)
 
 
 def _short(verdict: Verdict) -> str:

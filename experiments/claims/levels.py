@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from experiments.analysis.statistics import ENOUGH
 from experiments.analysis.trials import Trial
@@ -30,11 +30,25 @@ class Bound(Shape):
     at_least: _Bound = None
     at_most: _Bound = None
 
+    @property
+    def asked(self) -> bool:
+        return self.at_least is not None or self.at_most is not None
+
+
+def _some_asked(bounds: list[Bound]) -> list[Bound]:
+    if not any(one.asked for one in bounds):
+        raise ValueError("nothing is asked")
+    return bounds
+
 
 class BoundsRule(Shape):
     """All bounds hold in every trial."""
 
-    bounds: Annotated[list[Bound], Field(min_length=1, description="a list of bounds")]
+    bounds: Annotated[
+        list[Bound],
+        AfterValidator(_some_asked),
+        Field(min_length=1, description="a list of bounds, of which one has at_least or at_most"),
+    ]
 
 
 def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
@@ -47,12 +61,14 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         if one.per:
             below = {seen.trial: seen.value for seen in sides.values_of(_figure(one.side, one.per), evidence)}
             values = [(trial, value / below[trial]) for trial, value in values if below.get(trial)]
+        if not values and not one.asked:
+            continue
         if not values:
             return Verdict(NOT_MEASURED, f"No trial of {one.side} has the figure.")
-        least = min(least, len(values))
-        asked = one.at_least is not None or one.at_most is not None
         inside = [_inside(value, one.at_least, one.at_most) for _, value in values]
-        kept.append(sum(inside) / len(inside))
+        if one.asked:
+            kept.append(sum(inside) / len(inside))
+            least = min(least, len(values))
         trials += [trial for trial, _ in values]
         seen_trials += sides.trials_of(one.side, evidence)
         seen = sorted({value for _, value in values})
@@ -61,7 +77,7 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         range_ = " to ".join(dict.fromkeys(figure_text(value) for value in (seen[0], seen[-1])))
         told = f"{one.side}{per}: {range_} {unit}".rstrip()
         bound = f"{_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials"
-        said.append(f"{told} ({bound})" if asked else told)
+        said.append(f"{told} ({bound})" if one.asked else told)
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
     if least < ENOUGH:
         direction = UNDECIDED

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
 from experiments.analysis import statistics
-from experiments.analysis.decomposition import CAUSES, START_UP, Decomposition
+from experiments.analysis.decomposition import BY_WORK, START_UP, Decomposition
 from experiments.analysis.statistics import ENOUGH, Numbers
 from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
@@ -27,7 +27,7 @@ A_LOSS = 0.02
 
 
 def _known(name: str) -> str:
-    if name not in CAUSES:
+    if name not in BY_WORK:
         raise ValueError("unknown")
     return name
 
@@ -39,14 +39,14 @@ class PartRule(Shape):
     """`above` takes longer than `below` over `times`, which would be its time if nothing were lost.
 
     times: how many times the cores of `below` it has. parts: what makes the loss, names of
-    `experiments.analysis.decomposition.CAUSES`: with the time in them for which a quota stopped their nodes, since
+    `experiments.analysis.decomposition.BY_WORK`: with the time in them for which a quota stopped their nodes, since
     nodes of twice the cores are stopped less, whatever they do.
     """
 
     above: OneSide
     below: OneSide
     times: Annotated[float, Field(ge=1, description="a number of 1 or more")] = 1.0
-    parts: Annotated[list[_Part], Field(min_length=1, description=f"a list of {', '.join(CAUSES)}")]
+    parts: Annotated[list[_Part], Field(min_length=1, description=f"a list of {', '.join(BY_WORK)}")]
 
 
 def part(rule: PartRule, evidence: Evidence) -> Verdict:
@@ -59,9 +59,9 @@ def part(rule: PartRule, evidence: Evidence) -> Verdict:
         return Verdict(
             OPEN, f"Not yet measured: {len(pairs)} pairs of trials could be split; {ENOUGH} are needed{why}."
         )
-    whole = _lost(rule, pairs, [name for name in CAUSES if name != START_UP])
+    whole = _lost(rule, pairs, [name for name in BY_WORK if name != START_UP])
     own = _lost(rule, pairs, rule.parts)
-    time = np.array([above.total - above.causes[START_UP] for (_, above), _ in pairs])
+    time = np.array([above.total - above.by_work[START_UP] for (_, above), _ in pairs])
     groups = _groups([trial.block for (trial, _), _ in pairs])
     trials = tuple(dict.fromkeys(trial.name for pair in pairs for trial, _ in pair))
     conditions = sides.where([trial for pair in pairs for trial, _ in pair], evidence)
@@ -105,7 +105,7 @@ def _lost(rule: PartRule, pairs: Sequence[tuple[_Split, _Split]], parts: Sequenc
     """Seconds an image that these parts take more, by pair."""
     return np.array(
         [
-            sum(above.causes[name] - below.causes[name] / rule.times for name in parts)
+            sum(above.by_work[name] - below.by_work[name] / rule.times for name in parts)
             for (_, above), (_, below) in pairs
         ]
     )

@@ -52,11 +52,11 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     found = compare(rule.above, rule.below, evidence)
     if isinstance(found, Verdict):
         return found
-    medians = [sides.medians(side, found.ratio, evidence) for side in (rule.above, rule.below)]
-    beside = f", {medians[0]} over {medians[1]}" if all(medians) else ""
+    above, below = (sides.medians(side, found.ratio, evidence) for side in (rule.above, rule.below))
+    where = " in the block with most trials" if len(found.ratio.blocks) > 1 else ""
     return Verdict(
         _direction(found, rule.expect),
-        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}{beside}.",
+        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}, {above} over {below}{where}.",
         size_of(found.ratio.estimate, rule.paper) if rule.times == 1 else _large(found.ratio.estimate, rule.times),
         found.ratio.estimate,
         "ratio",

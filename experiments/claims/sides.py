@@ -158,12 +158,14 @@ def _told(trial: Trial, key: str) -> Any:
 
 
 def medians(side: Side, found: Ratio, evidence: Evidence) -> str:
-    """The side's own median, "1.2 s", of the trials that a ratio rests on; empty where they are of several hosts, whose
-    times are not mixed.
+    """The side's own median, "1.2 s", of the trials that a ratio rests on, in the block with most of them: times of
+    several hosts are not mixed.
     """
-    values = [one.value for one in values_of(side, evidence) if one.trial in found.trials]
+    used = [one for one in values_of(side, evidence) if one.trial in found.trials]
+    blocks = [one.block for one in used]
+    most = max(found.blocks, key=blocks.count)
     unit = words.of_figure(side.figure).unit
-    return f"{measured_text(median(values))} {unit}".rstrip() if values and len(found.blocks) == 1 else ""
+    return f"{measured_text(median(one.value for one in used if one.block == most))} {unit}".rstrip()
 
 
 def _left_out(evidence: Evidence, presets: Collection[str]) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def from_manifest(manifest: Mapping[str, Any]) -> dict[str, Fact]:
     }
     for artefact, name in (("model", "onnx"), ("fp32", "fp32"), ("fp16", "fp16")):
         detections = _at(manifest, "verification", "artefacts", artefact, "detections")
-        found[f"model_{name}_matched"] = (_at(detections, "share"), "of PyTorch's detections")
+        found[f"model_{name}_matched"] = (_at(detections, "share"), "")
         found[f"model_{name}_score_difference"] = (_at(detections, "score_difference"), "")
     source = f"manifest of {manifest.get('name')}" + (", seeded weights" if manifest.get("seeded") else "")
     return {

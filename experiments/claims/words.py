@@ -30,12 +30,12 @@ _PATHS: Mapping[str, Words] = {
     "hosts.{}.images": Words("images that {0} computed"),
     "used.{}.memory_mb": Words("memory peak of {0}", "MB"),
     "result.workers.*.compiles": Words("compilations of the model"),
-    "result.workers.*.peak_memory_mb": Words("memory peaks of the Python processes, in sum", "MB"),
-    "result.spark.read.most_at_once": Words("tasks that read at once, at most"),
+    "result.workers.*.peak_memory_mb": Words("memory peak of each host's largest Python process, added up", "MB"),
+    "result.spark.read.most_at_once": Words("most tasks that read at once"),
     "result.partitions.{}": Words("partitions of {0}"),
     "partition_images.least": Words("images of the smallest partition"),
     "partition_images.most": Words("images of the largest partition"),
-    "executors": Words("executors"),
+    "executors": Words("executor"),
     "failed_tasks": Words("failed tasks"),
     "run_again": Words("other tasks that ran again"),
 }
@@ -47,7 +47,10 @@ _FACTS: Mapping[str, str] = {
 }
 _OF_LIBRARY = re.compile(r"model_(onnx|fp32|fp16)_(matched|score_difference)")
 _LIBRARIES = {"onnx": "ONNX", "fp32": "OpenVINO FP32", "fp16": "OpenVINO FP16"}
-_MEASURES = {"matched": "matched by {}", "score_difference": "largest difference of scores, {}"}
+_MEASURES = {
+    "matched": "share of PyTorch's detections that {} finds too:",
+    "score_difference": "largest difference of scores, {}:",
+}
 _PATTERNS = [(re.compile(re.escape(path).replace(r"\{\}", "([^.]+)")), words) for path, words in _PATHS.items()]
 
 

@@ -59,8 +59,9 @@ def _report(folder: Path) -> None:
 
     try:
         progress(f"report: {write_report([str(folder)]).report}")
-    except ClusterbedError as error:
-        progress(f"report: {error.messages[0]}; `clusterbed report {folder.name}` makes it")
+    except Exception as error:  # whatever it is: all trials are on disk, and the run's verdict is still to be said
+        why = error.messages[0] if isinstance(error, ClusterbedError) else f"{type(error).__name__}: {error}"
+        progress(f"report: {why}; `clusterbed report {folder.name}` makes it")
 
 
 def _row(one: PlannedCell) -> tuple[object, ...]:

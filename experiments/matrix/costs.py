@@ -32,7 +32,9 @@ _JVM_START = 3.0
 _WORKER_START: Mapping[str, float] = MappingProxyType({"bigdl": 12.0, "fused": 4.0})
 # BigDL compiles the model once a partition; a task of its own costs too, in each of its four stages.
 _PARTITION = 0.8
-_YARN_START = 12.0
+_YARN_START = 8.0
+# Files listed and classified, the model fetched and its arithmetic checked, by Python that has to start for it.
+_INVENTORY: Mapping[str, float] = MappingProxyType({"bigdl": 4.0, "fused": 2.0})
 # All backends of a video's round: until they are loaded, and their frames in units of one of OpenVINO's in FP32.
 _LOADING, _BACKENDS = 20.0, 6.0
 # Host cores of a video's limited node, as `experiments.host.evaluation` gives them.
@@ -80,7 +82,7 @@ def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration
     nodes = [_speeds(node, spec, calibration) for node in spec.executor_nodes]
     slowest = min(one.plain for one in nodes)
     driver = _DRIVER_START * calibration.slowdown(None) / min(spec.driver.cpus, _DRIVER_CORES)
-    start = _JVM_START + _WORKER_START[engine] * spec.executor.total_cores
+    start = _JVM_START + _INVENTORY[engine] + _WORKER_START[engine] * spec.executor.total_cores
     start += _YARN_START if spec.manager == "yarn" else 0.0
     around, network = _around_network(settings, engine), _inference(settings)
     each = [around / one.plain + network / one.network for one in nodes]

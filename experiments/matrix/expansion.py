@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import chain, product
 from types import MappingProxyType
 
@@ -32,7 +32,11 @@ def expand(preset: Preset) -> tuple[Cell, ...]:
     kept = [(varied, settings) for varied, settings in grid if not any(_holds(settings, one) for one in preset.exclude)]
     cells = [_cell(preset, _name(varied), settings) for varied, settings in kept]
     cells += [_named(preset, one, base) for one in preset.cells]
-    problems = [*_useless(preset, [settings for _, settings in grid]), *_cell_problems(preset, cells)]
+    # By cell: the keys that the preset gives it, beside the defaults.
+    given = [{*preset.settings, *varied} for varied, _ in kept] + [
+        {*preset.settings, *one.settings} for one in preset.cells
+    ]
+    problems = [*_useless(preset, [settings for _, settings in grid]), *_cell_problems(preset, cells, given)]
     if problems:
         raise UserError(*(f"{preset.source}: {problem}" for problem in problems))
     return tuple(cells)
@@ -80,16 +84,16 @@ def _useless(preset: Preset, grid: list[dict[str, Value]]) -> list[str]:
     ]
 
 
-def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
+def _cell_problems(preset: Preset, cells: list[Cell], given: Sequence[set[str]]) -> list[str]:
     if not cells:
         return ["axes, cells: there is no cell; give an axis or a table [[cells]], and exclude less"]
     problems = [*_twice(preset, cells)]
-    if preset.same_cells and len({_content(preset, cell) for cell in cells}) == len(cells):
+    if preset.same_cells and len({content_of(preset, cell) for cell in cells}) == len(cells):
         problems.append("same_cells = true: no two cells have the same settings; take it out, or give such cells")
     seen = set()
-    for cell in cells:
+    for cell, keys in zip(cells, given, strict=True):
         if preset.workload == "job":
-            for problem in job_problems(cell.settings):
+            for problem in job_problems(cell.settings, keys):
                 if problem not in seen:
                     seen.add(problem)
                     problems.append(f"cell {cell.name!r}: {problem}")
@@ -99,7 +103,8 @@ def _cell_problems(preset: Preset, cells: list[Cell]) -> list[str]:
     return problems
 
 
-def _content(preset: Preset, cell: Cell) -> Hashable:
+def content_of(preset: Preset, cell: Cell) -> Hashable:
+    """What is the same for two cells that are the same one, however they are written."""
     if preset.workload == "job":
         return meaning(cell.settings)
     return tuple(sorted((key, repr(value)) for key, value in cell.settings.items()))
@@ -112,7 +117,7 @@ def _twice(preset: Preset, cells: list[Cell]) -> list[str]:
         if cell.name in names:
             problems.append(f"cells.{cell.name}: two cells have this name; rename one")
         names.add(cell.name)
-        first = by_settings.setdefault(_content(preset, cell), cell.name)
+        first = by_settings.setdefault(content_of(preset, cell), cell.name)
         if first != cell.name and not preset.same_cells:
             problems.append(
                 f"cells.{cell.name}: has the same settings as {first!r}; take one out, or say same_cells = true where "

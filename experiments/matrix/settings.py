@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from functools import cache
 from types import MappingProxyType
 
@@ -125,18 +125,19 @@ def not_built(settings: Settings) -> list[str]:
     return reasons
 
 
-def job_problems(settings: Settings) -> tuple[str, ...]:
+def job_problems(settings: Settings, given: Collection[str]) -> tuple[str, ...]:
     """What is wrong with the job that these settings make, whatever its input: keys that do not go together, or that an
-    engine setting would replace. With that the job is checked when it is applied.
+    engine setting would replace. With that the job is checked when it is applied. given: the keys that are no defaults.
     """
     if any(_later(key, value) for key, value in settings.items()):
         return ()  # a skipped cell
     if named := settings.get(ENGINE_SETTING):
         replaced = _set_by(str(named))
         return tuple(
-            f'{key} = {json.dumps(value)}: engine_setting = "{named}" sets it; take one of them out'
-            for key, value in settings.items()
-            if key in replaced and value != DEFAULTS["job"].get(key)
+            f'{key} = {json.dumps(settings[key])}: engine_setting = "{named}" sets it; give this cell one of them, and '
+            "neither in [settings] if other cells need it otherwise"
+            for key in settings
+            if key in given and key in replaced
         )
     try:
         job_of(settings)

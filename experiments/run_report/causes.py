@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from experiments.analysis.decomposition import (
-    CAUSES,
+    BY_WORK,
     PARTS,
     START_UP,
     THROTTLED,
@@ -14,9 +14,10 @@ from experiments.analysis.decomposition import (
     decompose,
     difference,
     mean_of,
+    not_told,
     sentence,
 )
-from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, differs, ratio
+from experiments.analysis.statistics import ENOUGH, NoEstimate, NoiseFloor, differs, ratio
 from experiments.analysis.trials import Trial, observations, varied
 from experiments.eventlog import TaskRow
 from experiments.report.text import joined, measured_text, number_text
@@ -27,6 +28,8 @@ from experiments.run_report.scaling import WALL, Scaled
 # Parts that grew by less than this share of the whole are not named.
 _WORTH_NAMING = 0.03
 _MOST_NAMED = 3
+# Parts whose name says nothing by itself.
+_ALONE = {"other": "what tasks do beside their work (the start of Python, lazy reading)"}
 # Cells of a comparison, for sentences on what differs between them.
 _MOST_CHANGES = 12
 Tasks = Callable[[Trial], Sequence[TaskRow] | None]
@@ -71,9 +74,9 @@ def images(part: Part) -> int:
 def largest(part: Part) -> list[str]:
     """Of a cell that was split: what most of its time goes to, the short sentence first."""
     assert isinstance(part.parts, Decomposition)
-    seconds = part.parts.causes
-    named = sorted(CAUSES, key=lambda name: -seconds[name])[:_MOST_NAMED]
-    return [f"Of {part.cell}, above all {joined(named)}.", sentence(part.cell, part.parts)]
+    seconds = part.parts.by_work
+    named = sorted(BY_WORK, key=lambda name: -seconds[name])[:_MOST_NAMED]
+    return [f"Of {part.cell}, above all {joined([_short(name) for name in named])}.", sentence(part.cell, part.parts)]
 
 
 def changes(parts: Sequence[Part], comparison: Comparison, floor: NoiseFloor | None) -> list[Said]:
@@ -86,19 +89,22 @@ def changes(parts: Sequence[Part], comparison: Comparison, floor: NoiseFloor | N
     if not 2 <= len(known) <= _MOST_CHANGES:
         return []
     (first, before), *others = known
-    return [
-        Said(
-            difference(first.cell, before, one.cell, after, _differs(comparison, one.cell, first.cell, floor)),
-            (*first.trials, *one.trials),
-        )
-        for one, after in others
-    ]
+    said = []
+    for one, after in others:
+        why = _not_told(comparison, one.cell, first.cell, floor)
+        pair = (first.cell, before, one.cell, after)
+        said.append(Said(not_told(*pair, why) if why else difference(*pair), (*first.trials, *one.trials)))
+    return said
 
 
-def _differs(comparison: Comparison, one: str, other: str, floor: NoiseFloor | None) -> bool:
-    """Whether whole jobs of two cells do, beyond noise, by enough pairs."""
+def _not_told(comparison: Comparison, one: str, other: str, floor: NoiseFloor | None) -> str:
+    """Why the times of two cells do not differ as far as can be told; empty where they do."""
     found = ratio(*(observations(comparison.cells[cell], WALL) for cell in (one, other)))
-    return isinstance(found, Ratio) and not found.few and differs(found.estimate, floor) != 0
+    if isinstance(found, NoEstimate):
+        return found.reason
+    if found.few:
+        return f"{found.estimate.n} pairs of trials; {ENOUGH} are needed"
+    return "" if differs(found.estimate, floor) else "which is not beyond noise"
 
 
 def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
@@ -114,9 +120,9 @@ def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
         missing = few if few not in by_cell else many
         reasons = [part.parts.reason for part in parts if part.cell == missing and isinstance(part.parts, NoEstimate)]
         return [f"Not known: {reasons[0] if reasons else f'{missing} was not measured'}."]
-    first, last = ({part: _slot_seconds(by_cell[cell], part) for part in CAUSES} for cell in (few, many))
+    first, last = ({part: _slot_seconds(by_cell[cell], part) for part in BY_WORK} for cell in (few, many))
     before, after = (sum(cost.values()) - cost[START_UP] for cost in (first, last))
-    grown = {part: last[part] - first[part] for part in CAUSES if part != START_UP}
+    grown = {part: last[part] - first[part] for part in BY_WORK if part != START_UP}
     stopped = by_cell[many].seconds[THROTTLED] * by_cell[many].slots
     named = [part for part in sorted(grown, key=lambda part: -grown[part]) if grown[part] > _WORTH_NAMING * after]
     most, least = number_text(one.most), number_text(one.least)
@@ -131,17 +137,25 @@ def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
     if after <= before or not named:
         return ["Nothing that adds up to a loss.", f"{said}.", start]
     listed = ", ".join(f"{part} {grown[part]:+.3f} ({PARTS[part]})" for part in named)
-    quota = f"Quotas stopped {measured_text(stopped)} of the {measured_text(after)}, as any core so small is slow."
+    quota = (
+        f"For {measured_text(stopped)} of these {measured_text(after)} slot-seconds quotas stopped the nodes; they "
+        "count with what they stopped."
+    )
     return [
-        f"Above all {joined(named[:_MOST_NAMED])}.",
+        f"Above all {joined([_short(name) for name in named[:_MOST_NAMED]])}.",
         f"{said}. What grew: {listed}.",
         *([quota] if stopped > _WORTH_NAMING * after else []),
         start,
     ]
 
 
+def _short(part: str) -> str:
+    """As the short answer names it, which stands by itself."""
+    return _ALONE.get(part, part)
+
+
 def _slot_seconds(one: Decomposition, part: str) -> float:
-    return one.causes[part] * one.slots
+    return one.by_work[part] * one.slots
 
 
 def _by_cell(parts: Sequence[Part]) -> Mapping[str, Decomposition]:

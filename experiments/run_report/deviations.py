@@ -17,6 +17,9 @@ from experiments.shapes import Schema, Shape, Text, parse, read_toml
 
 DEVIATIONS = Path(__file__).with_name("deviations.toml")
 UNKNOWN = "no record says"
+_IMAGES = "images a job; cores and memory as the drawings of the clusters say"
+_FRAMES = "frames of each library and round"
+_FUSED = "; fused is one pass over the data, and ours"
 _GAP = re.compile(r"\{([a-z0-9.-]+)\}")
 
 
@@ -70,6 +73,7 @@ def _known(trials: Sequence[Trial], hosts: Iterable[str]) -> Mapping[str, str]:
         " ".join(str(one.settings[key]) for key in ("model", "image_size", "weights") if one.settings.get(key))
         for one in trials
     )
+    engines = _distinct(_result(one).get("engine") for one in trials)
     return {
         **{f"versions.{name}": ", ".join(dict.fromkeys(found)) for name, found in versions.items()},
         "hosts": "; ".join(dict.fromkeys(hosts)),
@@ -77,10 +81,10 @@ def _known(trials: Sequence[Trial], hosts: Iterable[str]) -> Mapping[str, str]:
         "scales": f"a paper core is worth {', '.join(map(number_text, shares))} of a host core" if shares else "",
         "timings": f"timers: {timings}" if timings else "",
         "models": models,
-        "images": _range(one.figure("images") for one in trials),
-        "frames": _range(one.settings.get("frames") for one in trials),
+        "images": _range((one.figure("images") for one in trials), _IMAGES),
+        "frames": _range((one.settings.get("frames") for one in trials), _FRAMES),
         "bigdl": "; ".join(dict.fromkeys(filter(None, map(_bigdl, trials)))),
-        "engines": _distinct(_result(one).get("engine") for one in trials),
+        "engines": engines + (_FUSED if "fused" in engines else ""),
     }
 
 
@@ -98,10 +102,12 @@ def _bigdl(one: Trial) -> str:
     return f"batch {batch}, threads {threads}, {'pinned' if pinned else 'not pinned'}"
 
 
-def _range(values: Iterable[object]) -> str:
-    """ "48", or "8 to 144"."""
+def _range(values: Iterable[object], of: str) -> str:
+    """ "48 images", or "8 to 144 images"; empty without values."""
     known = sorted({value for value in values if isinstance(value, int | float)})
-    return " to ".join(number_text(value) for value in dict.fromkeys((known[0], known[-1]))) if known else ""
+    if not known:
+        return ""
+    return f"{' to '.join(number_text(value) for value in dict.fromkeys((known[0], known[-1])))} {of}"
 
 
 def _distinct(values: Iterable[object]) -> str:

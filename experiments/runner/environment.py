@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments.bench.provenance import provenance
 from experiments.cluster import calibration
-from experiments.errors import HostError
+from experiments.errors import HostError, RunFailed
 from experiments.host import capacity, images
 from experiments.host.command import run
 from experiments.host.engine import DOCKER, Engine
@@ -20,14 +20,21 @@ from experiments.host.paths import ARTEFACTS, ROOT
 from experiments.matrix.costs import REFERENCE_ISA, Calibration
 from experiments.matrix.plan import Host
 from experiments.profiles import load_profiles
+from experiments.store.records import replace
 
 _CALIBRATIONS = ARTEFACTS / "calibration.json"
+_OPENVINO = ARTEFACTS / "openvino-properties.json"
 _PROPERTIES = """
 import json
 from openvino.runtime import Core
 core = Core()
-names = [str(name) for name in core.get_property("CPU", "SUPPORTED_PROPERTIES")]
-print(json.dumps({name: str(core.get_property("CPU", name)) for name in sorted(names)}))
+found = {}
+for name in sorted(map(str, core.get_property("CPU", "SUPPORTED_PROPERTIES"))):
+    try:
+        found[name] = str(core.get_property("CPU", name))
+    except RuntimeError as error:
+        found[name] = "not told: " + str(error)
+print(json.dumps(found))
 """
 # With less than this a trial's evidence can no longer be kept.
 _LEAST_FREE_MB = 256
@@ -93,12 +100,22 @@ def describe() -> dict[str, Any]:
     }
 
 
-def _openvino() -> Mapping[str, str]:
-    """The properties of OpenVINO's CPU plug-in on this host, in the image that the nodes' environment is of."""
-    arguments = ["-c", _PROPERTIES]
-    done = Engine().run_once(images.tag("python"), arguments, options=["--entrypoint", "/opt/env/bin/python3"])
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+def _openvino() -> Mapping[str, str] | None:
+    """The properties of OpenVINO's CPU plug-in, in the image that the nodes' environment is of: asked once for each
+    processor and image. None where it does not say them, which is no reason to measure nothing.
+    """
+    key = f"{capacity.measure(ROOT).cpu_model} | {images.fingerprints()['python']}"
+    kept: dict[str, dict[str, str]] = json.loads(_OPENVINO.read_text()) if _OPENVINO.exists() else {}
+    if key not in kept:
+        try:
+            options = ["--entrypoint", "/opt/env/bin/python3"]
+            done = Engine().run_once(images.tag("python"), ["-c", _PROPERTIES], options=options)
+            kept[key] = json.loads(done.stdout)
+        except (RunFailed, ValueError):
+            return None
+        _OPENVINO.parent.mkdir(parents=True, exist_ok=True)
+        replace(_OPENVINO, json.dumps(kept, indent=2) + "\n")
+    return kept[key]
 
 
 def _image_id(tag: str) -> str | None:

@@ -55,7 +55,6 @@ class Clusters:
     def __init__(self, plan: Plan, folder: Path, say: Say) -> None:
         self._plan, self._folder, self._say = plan, folder, say
         self._up: ClusterSpec | None = None
-        self._failed = 0
         self._state: state.State | None = None
         self._source = cache(lambda: inputs.source(plan.preset, say))
         self._model = cache(artefacts.model)
@@ -101,8 +100,8 @@ class Clusters:
             # Where `up` leaves the logs of a cluster that did not come up, until the next one does not.
             kept = paths.LOGS / f"failed-{spec.name}"
             if kept.is_dir():
-                self._failed += 1
-                shutil.copytree(kept, self._folder / LOGS / f"boot-{spec.name}-{self._failed}", dirs_exist_ok=True)
+                when = time.strftime("%Y%m%d-%H%M%S")
+                shutil.copytree(kept, self._folder / LOGS / f"boot-{spec.name}-{when}", dirs_exist_ok=True)
             raise
         self._up, self._state = spec, ready
         return {

@@ -106,7 +106,8 @@ def _learn(state: Run) -> None:
         {**before.by_hash, **{one.hash: one.content for one in state.known.values() if one.hash}},
         {**present_contents(state.records, before.present), **now},
     )
-    contents.save(state.folder, state.contents)
+    if state.contents != before:
+        contents.save(state.folder, state.contents)
 
 
 def _counts(record: Mapping[str, Any]) -> bool:

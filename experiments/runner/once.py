@@ -10,18 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from experiments.errors import ClusterbedError
 from experiments.host.command import run
 from experiments.host.engine import DOCKER
 from experiments.runner.samples import INTERVAL, Reader, Sample, Used, used
 
 _LOOK = 0.05
-_INSPECTED = "{{.State.Pid}} {{.HostConfig.NanoCpus}}"
+_INSPECTED = "{{.State.Pid}}"
 
 
 class Watched:
     """From `with`, before the container is started, to its end. cidfile: where the engine writes its id (--cidfile).
 
-    cpus: host cores of its quota, as the engine has it in force; None for one without, and before it was seen.
+    cpus: host cores of its quota, as its cgroup has it in force; None for one without, and before it was seen.
     problem: why nothing could be read of it, else empty. share: of one core that watching took.
     """
 
@@ -67,7 +68,7 @@ class Watched:
                 self.problem = ""
                 if self._stop.wait(INTERVAL):
                     return
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, ClusterbedError) as error:
             # Once it was read it is simply gone.
             self.problem = "" if self.samples else str(error)
 
@@ -75,8 +76,9 @@ class Watched:
         """Its cgroups, once it runs; None where the watch ends before."""
         while not self._stop.wait(_LOOK):
             name = self.cidfile.read_text() if self.cidfile.exists() else ""
-            said = run([DOCKER, "inspect", "--format", _INSPECTED, name], check=False).stdout.split() if name else []
-            if len(said) == 2 and int(said[0]) > 0:
-                self.cpus = int(said[1]) / 1e9 or None
-                return Reader(int(said[0]))
+            pid = run([DOCKER, "inspect", "--format", _INSPECTED, name], check=False).stdout.strip() if name else ""
+            if pid.isdigit() and int(pid) > 0:
+                reader = Reader(int(pid))
+                self.cpus = reader.quota()
+                return reader
         return None

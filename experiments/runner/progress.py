@@ -33,10 +33,11 @@ def finished_rounds(records: Iterable[Record], cells: Sequence[PlannedCell], kno
     A round that was interrupted, or of which a cell has changed since, is made again as a whole; a cell that cannot be
     made ready now, which has no hash, makes no other's round again.
     """
-    wanted: dict[str, set[str]] = {}
+    every: dict[str, set[str]] = {}
     for one in cells:
-        if known[one.cell.name].hash:
-            wanted.setdefault(one.cell.comparison, set()).add(one.cell.name)
+        every.setdefault(one.cell.comparison, set()).add(one.cell.name)
+    # Of a comparison of which no cell can be made ready all count: what failed is not tried again and again.
+    wanted = {name: {cell for cell in own if known[cell].hash} or own for name, own in every.items()}
     seen: dict[tuple[Round, str], set[str]] = {}
     for record in records:
         name = record["cell"]

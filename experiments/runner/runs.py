@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from experiments.errors import NothingRunsHere, RunFailed, UserError
 from experiments.host.alone import alone
 from experiments.host.paths import RESULTS
 from experiments.matrix.costs import Calibration
+from experiments.matrix.expansion import content_of
 from experiments.matrix.plan import Plan, as_json, make_plan
 from experiments.matrix.preset import PRESETS, as_run, load_preset, run_copy
 from experiments.matrix.types import Preset
@@ -171,11 +172,18 @@ def summarise(
     """What a run came to, by cell and state; planned time, and actual time of all its sessions. present: see
     `experiments.analysis.trials.present_contents`.
 
-    Trials of what a cell was before it changed are counted by themselves, as `older`: they stand for nothing any more.
+    Trials of what a cell was before it changed, or when it could not be made ready, are counted by themselves, as
+    `older`, where they stand for nothing any more.
     """
     all_ = [one for one in records if one["kind"] == TRIAL]
     now = present_contents(all_, present)
-    trials = [one for one in all_ if one["status"] == SKIPPED or one["hash"] == now.get(one["cell"], "")]
+    made = {(one["cell"], one.get("round")) for one in all_ if one["hash"] and one["hash"] == now.get(one["cell"])}
+    trials = [
+        one
+        for one in all_
+        if one["status"] == SKIPPED
+        or (one["hash"] == now.get(one["cell"]) if one["hash"] else (one["cell"], one.get("round")) not in made)
+    ]
     by_cell: dict[str, Counter[str]] = {}
     for one in trials:
         by_cell.setdefault(one["cell"], Counter())[one["status"]] += 1
@@ -202,9 +210,9 @@ def noise_floor(
     The ratio of the second cell over the first, paired by rounds within blocks, with its interval, and as `floor` how
     far that reaches from 1. Empty where there are too few rounds that are measured on both sides.
     """
-    alike: dict[str, list[str]] = {}
+    alike: dict[Hashable, list[str]] = {}
     for cell in plan.runnable:
-        alike.setdefault(repr(sorted(cell.cell.settings.items())), []).append(cell.cell.name)
+        alike.setdefault(content_of(plan.preset, cell.cell), []).append(cell.cell.name)
     pair = next((names[:2] for names in alike.values() if len(names) > 1), None)
     if pair is None:
         return {}

@@ -150,6 +150,14 @@ class Reader:
             if not folder.is_dir():
                 raise OSError(f"{folder} is not there: the engine's cgroups are not those of this host")
 
+    def quota(self) -> float | None:
+        """Cores that its cgroup's quota comes to; None where it has none."""
+        if self._v2:
+            most, period = (self._cpu / "cpu.max").read_text().split()
+            return None if most == "max" else int(most) / int(period)
+        most, period = ((self._cpu / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+        return None if int(most) < 0 else int(most) / int(period)
+
     def read(self, node: str, t: float) -> Sample:
         cpu, memory = _numbers(self._cpu / "cpu.stat"), _numbers(self._memory / "memory.stat")
         received, sent = self._network()

@@ -38,7 +38,5 @@ def load(folder: Path) -> Contents:
 
 
 def save(folder: Path, contents: Contents) -> None:
-    """Leaves the file as it is where it says the same."""
-    if load(folder) != contents:
-        table = {"schema": 1, "contents": contents.by_hash, "present": contents.present}
-        replace(folder / CONTENTS, json.dumps(table, indent=1) + "\n")
+    table = {"schema": 1, "contents": contents.by_hash, "present": contents.present}
+    replace(folder / CONTENTS, json.dumps(table, indent=1) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,12 +121,12 @@ def test_workers_say_what_tasks_did_and_a_quota_takes_its_share_of_each_part() -
     assert found.seconds["serialisation"] == pytest.approx(1 * 0.75 / whole)
     assert found.seconds["other"] == pytest.approx((12 - 11) * 0.75 / whole)
     # By what was done, a stop is time of what it stopped; and means over trials keep that.
-    assert sum(found.causes.values()) == pytest.approx(2.7)
-    assert found.causes["compile"] == pytest.approx(2 / whole)
-    assert "throttled" not in found.causes
+    assert sum(found.by_work.values()) == pytest.approx(2.7)
+    assert found.by_work["compile"] == pytest.approx(2 / whole)
+    assert "throttled" not in found.by_work
     twice = decomposition.mean_of([found, found])
     assert isinstance(twice, Decomposition)
-    assert twice.causes == pytest.approx(found.causes)
+    assert twice.by_work == pytest.approx(found.by_work)
 
 
 def test_missing_evidence_is_no_zero() -> None:
@@ -201,19 +202,20 @@ def made(**seconds: float) -> Decomposition:
 
 def test_sentences_are_made_from_the_numbers() -> None:
     first, second = made(compute=0.6, throttled=0.3, driver=0.08, reading=0.02), made(compute=0.6, driver=0.16)
+    first = replace(first, stopped={"compute": 0.25, "reading": 0.05})
     assert decomposition.sentence("2 cores", first) == (
         "2 cores: 1.00 s per image from submission to the end, on average: compute 0.600 s (60 %), "
         "throttled 0.300 s (30 %), driver 0.080 s (8 %); all else 2 %."
     )
     assert decomposition.difference("2 cores", first, "4 cores", second) == (
-        "4 cores takes 24 % less than 2 cores, 0.760 s against 1.00 s per image; what changed: throttled -0.300 s, "
-        "driver +0.080 s."
+        "4 cores takes 24 % less than 2 cores, 0.760 s against 1.00 s per image; what changed: compute -0.250 s, "
+        "driver +0.080 s, reading -0.070 s."
     )
     assert "takes as long as" in decomposition.difference("a", first, "b", first)
     assert "no part by 5 %" in decomposition.difference("a", first, "b", first)
-    unseen = decomposition.difference("a", first, "b", second, seen=False)
+    unseen = decomposition.not_told("a", first, "b", second, "which is not beyond noise")
     assert unseen.startswith("b is not told from a: ")
-    assert unseen.endswith("which is not beyond noise.")
+    assert unseen.endswith(" per image, which is not beyond noise.")
 
 
 def test_means_add_up() -> None:

@@ -327,9 +327,9 @@ def test_a_ratio_says_what_it_is_of() -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
     on_one = rules.ratio(rule, evidence(trials(A, *[1.2] * 5), trials(B, *[2.4] * 5))).said
     assert on_one.endswith("(95 % interval 0.5 to 0.5), 1.20 s over 2.40 s.")
-    # Seconds of two hosts have no median.
+    # Seconds of two hosts have no common median.
     both = [trials(one, *[value] * 5, block=block) for one, value in ((A, 1.2), (B, 2.4)) for block in (1, 2)]
-    assert rules.ratio(rule, evidence(*both)).said.endswith("(95 % interval 0.5 to 0.5).")
+    assert rules.ratio(rule, evidence(*both)).said.endswith(", 1.20 s over 2.40 s in the block with most trials.")
 
 
 def test_conditions_are_those_of_the_job_where_an_engine_setting_chose_them() -> None:
@@ -355,6 +355,25 @@ def test_a_figure_without_bounds_is_told_beside_the_others() -> None:
     verdict = levels.bounds(rule, evidence(trials(beside, *[7.0] * 5), trials(A, *[1.0] * 5)))
     assert verdict.direction == HOLDS
     assert verdict.said == "made: a, time of read: 7 s; made: a: 1 s (at most 1 in 5 of 5 trials)."
+
+
+def test_a_rule_that_asks_nothing_is_refused_and_one_thing_told_beside_may_be_missing() -> None:
+    with pytest.raises(ValidationError, match="bounds"):
+        BoundsRule(bounds=[Bound(side=A)])
+    rule = BoundsRule(bounds=[Bound(side=side(cell="a", figure="phases.read")), Bound(side=A, at_most=1)])
+    verdict = levels.bounds(rule, evidence(trials(A, *[1.0] * 5)))
+    assert (verdict.direction, verdict.said) == (HOLDS, "made: a: 1 s (at most 1 in 5 of 5 trials).")
+
+
+def test_too_few_pairs_leave_the_word_to_the_next_rule() -> None:
+    on, off = side(set={"link": "26mbit"}), side(set={"link": "none"})
+    names = {"varies": ["link"], "expect": "more"}
+    few = {"present": A.model_dump(), "absent": B.model_dump(), **names}
+    enough = {"present": on.model_dump(), "absent": off.model_dump(), **names}
+    claim = Claim("X", "x", "y", "", "", True, (("cause", few), ("cause", enough)))
+    made = [trials(A, 2.0, rounds=3), trials(B, 1.0, rounds=3)]
+    assert "3 pairs" in judge(claim, evidence(*made)).said
+    assert judge(claim, evidence(*made, trials(on, 1.5), trials(off, 1.0))).direction == SUPPORTED
 
 
 def test_what_was_looked_into_and_stays_open_is_not_overruled() -> None:

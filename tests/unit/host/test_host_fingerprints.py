@@ -144,6 +144,16 @@ def test_images_of_another_checkout_are_all_named(
         images.require_current(engine, {"base", "spark", "python"}, packed=False)
 
 
+def test_what_packing_took_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "ENVIRONMENT", tmp_path / "environment.tar.gz")
+    monkeypatch.setattr(images, "_PACKING", tmp_path / "environment.seconds")
+    assert images.packed() is None
+    images.ENVIRONMENT.write_bytes(bytes(1_500_000))
+    assert images.packed() == {"mb": 1.5, "seconds": None}
+    images._PACKING.write_text("61.5\n")
+    assert images.packed() == {"mb": 1.5, "seconds": 61.5}
+
+
 def test_missing_images_are_all_named() -> None:
     engine = Labels(base={})
     images.require(engine, {images.tag("base")})  # type: ignore[arg-type]

@@ -109,6 +109,11 @@ def test_what_an_engine_setting_replaces_is_refused() -> None:
     with pytest.raises(UserError) as raised:
         expand(parse_preset(made, "m", "m.toml"))
     assert any(
-        'batch_size = 4: engine_setting = "bigdl-tuned" sets it; take one of them out' in text
+        "cell 'batch_size=4': batch_size = 4: engine_setting = \"bigdl-tuned\" sets it" in text
         for text in raised.value.messages
     )
+    # Also what is the same as without it: the cell would say bigdl, and run fused.
+    del made["axes"]
+    made |= {"settings": {}, "cells": [{"name": "a", "set": {"engine_setting": "fused", "engine": "bigdl"}}]}
+    with pytest.raises(UserError, match='engine = "bigdl": engine_setting = "fused" sets it'):
+        expand(parse_preset(made, "m", "m.toml"))

@@ -12,7 +12,7 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.fit import check_fit
-from experiments.matrix import clusters
+from experiments.matrix import clusters, costs
 from experiments.matrix.costs import REFERENCE_ISA, Calibration
 from experiments.matrix.plan import Host, Plan, as_json, make_plan
 from experiments.matrix.preset import load_preset, parse_preset, shipped_presets
@@ -281,3 +281,14 @@ def test_a_cell_that_is_skipped_lowers_no_scale() -> None:
     both = planned({"cells": [one, six]})
     assert [bool(cell.skipped) for cell in both.cells] == [False, True]
     assert both.scales == alone.scales
+
+
+def test_a_new_yarn_cluster_takes_longer_the_slower_its_nodes_unpack() -> None:
+    def boot(core: float) -> float:
+        content = {"settings": {"topology": "yarn", "workers": 1}, "cells": [{"name": "a"}], "scale": {"core": core}}
+        (one,) = planned(content).cells
+        assert one.cluster is not None
+        return costs.boot_seconds(one.cluster)
+
+    # 30 core-seconds on half of a core, and on a quarter.
+    assert boot(0.25) - boot(0.5) == pytest.approx(60)

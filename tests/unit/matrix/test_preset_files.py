@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from experiments.claims.ledger import load_claims
 from experiments.errors import UserError
 from experiments.matrix.expansion import expand
 from experiments.matrix.preset import (
@@ -155,6 +157,22 @@ def test_shipped_presets_expand(name: str) -> None:
     assert expand(preset)
     assert preset.title
     assert bool(preset.reproduces) == name.startswith(("table", "reader"))
+
+
+def named(rules: object) -> set[str]:
+    """The presets that a claim's rules look at."""
+    if isinstance(rules, Mapping):
+        own = {str(rules["preset"])} if "preset" in rules else set[str]()
+        return own.union(*(named(one) for one in rules.values()))
+    return set[str]().union(*(named(one) for one in rules)) if isinstance(rules, list | tuple) else set()
+
+
+@pytest.mark.parametrize("name", [*PAPER, *OURS, "table-10-full"])
+def test_a_preset_names_the_claims_that_are_judged_by_it(name: str) -> None:
+    judged = {id_: named([rule for _, rule in claim.rules]) for id_, claim in load_claims().items()}
+    listed = set(load_preset(name).claims)
+    assert listed <= set(judged)
+    assert {id_ for id_ in listed if judged[id_]} == {id_ for id_, presets in judged.items() if name in presets}
 
 
 def test_no_preset_ships_untested() -> None:

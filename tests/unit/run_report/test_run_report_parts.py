@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from parts_material import compared, trials
 
+from experiments.analysis.decomposition import PARTS, Decomposition
 from experiments.analysis.trials import Trial
 from experiments.claims.types import Fact
 from experiments.errors import UserError
 from experiments.figures.drawn import Drawn
-from experiments.run_report import advising, answer, cells, deviations, scaling
+from experiments.run_report import advising, answer, causes, cells, deviations, scaling
 from experiments.run_report.cells import Comparison
 from experiments.run_report.drawings import Setting, Shown, drawings
 from experiments.run_report.made import seconds_per_image
@@ -244,7 +245,34 @@ def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
     told = [replace(one, evidence={**one.evidence, "job": job}) for one in made]
     settings = {one.what: one.ours for one in deviations.deviations(told, [])}["BigDL's settings"]
     assert settings == "batch 4, threads 1, not pinned"
+    assert found["Video of Table 1"] == deviations.UNKNOWN
+    assert found["Engine"] == deviations.UNKNOWN
     path = tmp_path / "deviations.toml"
     path.write_text('schema = 1\n[[deviations]]\nwhat = "a"\npaper = "b"\nours = "{nothing}"\nwhy = "c"\n')
     with pytest.raises(UserError, match=r"nothing.* is not known; there are: versions\.spark, hosts"):
         deviations.deviations(made, [], path)
+
+
+# What changes from cell to cell
+
+
+def test_what_changes_is_named_only_where_enough_pairs_tell_the_cells_apart() -> None:
+    def split(one: Comparison, rounds: int) -> list[str]:
+        parts = Decomposition({**dict.fromkeys(PARTS, 0.0), "compute": 1.0}, 48, 2)
+        more = Decomposition({**dict.fromkeys(PARTS, 0.0), "compute": 1.0, "driver": 0.5, "throttled": 0.5}, 48, 2)
+        found = [
+            causes.Part("a", parts, tuple(f"1-{number}-a" for number in range(1, rounds + 1))),
+            causes.Part("b", more, tuple(f"1-{number}-b" for number in range(1, rounds + 1))),
+        ]
+        return [said.text for said in causes.changes(found, one, None)]
+
+    a, slow, same = trials("a", 1.0, 1), trials("b", 4.0, 2), trials("b", 1.0, 2)
+    (text,) = split(compared(a, slow), 5)
+    assert text.startswith("b takes ")
+    assert "driver +0.500 s" in text
+    assert "throttled" not in text
+    (text,) = split(compared(a, same), 5)
+    assert text.endswith("which is not beyond noise.")
+    (text,) = split(compared(a[:4], slow[:4]), 4)
+    assert text.endswith("4 pairs of trials; 5 are needed.")
+    assert split(compared(a, trials("b", 4.0, 1)), 5) == []

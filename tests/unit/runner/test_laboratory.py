@@ -128,6 +128,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def plan(**settings: Any) -> Plan:
     settings = {"topology": "standalone", "workers": 2, "engine": "fused", "images": 2, **settings}
+    settings = {key: value for key, value in settings.items() if value is not None}
     return plan_of(repeats=1, settings=settings, cells=[{"name": "only=1"}])
 
 
@@ -222,12 +223,48 @@ def test_a_missing_row_makes_a_trial_invalid(world: World, tmp_path: Path) -> No
 def test_an_engine_setting_is_applied_with_its_spark_settings(world: World, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    made = plan(engine_setting="bigdl-tuned", engine="bigdl")
+    made = plan(engine_setting="bigdl-tuned", engine=None)
     run(made, folder, Clusters(made, folder, print), Watcher())
     _, job, _, conf = world.jobs[0]
     assert job.engine == "bigdl"
     assert job.read_partitions == 2
     assert conf == dict(laboratory.setting("bigdl-tuned").spark)
+
+
+def test_evidence_that_could_not_be_kept_is_in_the_record(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def role_logs(*_: object) -> None:
+        raise OSError("no space left")
+
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (good,) = run(plan(), folder, Clusters(plan(), folder, print), Watcher())
+    assert good["evidence_lost"] is None
+    monkeypatch.setattr(laboratory.nodes, "role_logs", role_logs)
+    other = tmp_path / "other"
+    other.mkdir()
+    (lost,) = run(plan(), other, Clusters(plan(), other, print), Watcher())
+    assert lost["evidence_lost"] == "OSError: no space left"
+    assert world.jobs
+
+
+@pytest.mark.usefixtures("world")
+def test_logs_of_a_cluster_that_did_not_come_up_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(spec: ClusterSpec, _: Any) -> State:
+        kept = tmp_path / "logs" / f"failed-{spec.name}" / "master"
+        kept.mkdir(parents=True)
+        (kept / "current").write_text("why")
+        raise RunFailed("did not come up")
+
+    monkeypatch.setattr(laboratory.lifecycle, "up", start)
+    monkeypatch.setattr(laboratory.paths, "LOGS", tmp_path / "logs")
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (record,) = run(plan(), folder, Clusters(plan(), folder, print), Watcher())
+    assert record["status"] == "failed"
+    (log,) = (folder / "logs").glob("boot-*/master/current")
+    assert log.read_text() == "why"
 
 
 def test_what_an_earlier_command_left_is_cleared(world: World, tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_a_cell_that_cannot_be_made_ready_makes_no_others_rounds_again(tmp_path:
     assert watcher.trials == 0
 
 
+def test_a_comparison_that_cannot_be_made_ready_is_not_tried_again_and_again(tmp_path: Path) -> None:
+    fail = {("content", f"workers={number}"): RunFailed("its model could not be built") for number in (1, 2, 3)}
+    first = run(plan_of(), tmp_path, Laboratory(fail=fail), Watcher())
+    assert {one["status"] for one in first} == {"failed"}
+    again = run(plan_of(), tmp_path, Laboratory(fail=fail), watcher := Watcher())
+    assert (watcher.trials, len(again)) == (0, len(first))
+    whole = run(plan_of(), tmp_path, Laboratory(), watcher := Watcher())
+    assert watcher.trials == 9
+    assert sum(one["status"] == "measured" for one in whole) == 9
+
+
 def test_a_cluster_is_kept_for_all_its_cells(tmp_path: Path) -> None:
     lab = Laboratory()
     run(plan_of(settings={"workers": 2}, axes={"images": [6, 12, 24]}), tmp_path, lab, Watcher())

@@ -22,6 +22,9 @@ class Container:
     def __init__(self, pid: int) -> None:
         assert pid == 4711
 
+    def quota(self) -> float:
+        return 0.75
+
     def read(self, node: str, t: float) -> Sample:
         if not Container.looks:
             raise FileNotFoundError("gone")
@@ -31,7 +34,7 @@ class Container:
 
 @pytest.fixture
 def _engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["0 750000000", "4711 750000000"])  # at first it is made, and does not run yet
+    answers = iter(["0", "4711"])  # at first it is made, and does not run yet
 
     def run(command: list[str], **_: Any) -> Completed:
         assert command[-1] == "0123abc"

@@ -117,6 +117,32 @@ def test_a_run_beside_another_leaves_nothing_behind(
     assert lab.calls == []
 
 
+def test_a_host_that_cannot_be_calibrated_leaves_nothing_behind(
+    lab: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrate() -> Calibration:
+        raise HostError("the engine is gone")
+
+    monkeypatch.setattr(runs.environment, "calibrate", calibrate)
+    with pytest.raises(HostError):
+        runs.run("smoke", "mine", (), resume=False)
+    assert not (tmp_path / "mine").exists()
+    assert lab.calls == []
+
+
+def test_more_trials_take_an_earlier_reports_words_and_keep_the_names_of_its_figures(
+    lab: Laboratory, tmp_path: Path
+) -> None:
+    lab.interrupt_at = 24
+    with pytest.raises(KeyboardInterrupt):
+        runs.run("smoke", "mine", (), resume=False)
+    path = tmp_path / "mine" / "summary.json"
+    path.write_text(json.dumps({**summary(path.parent), "report": {"answers": ["old"], "figures": ["a"]}}))
+    lab.interrupt_at = None
+    runs.run("smoke", "mine", (), resume=True)
+    assert summary(path.parent)["report"] == {"figures": ["a"]}
+
+
 def test_an_id_that_is_there_needs_resume(results: Path) -> None:
     (results / "mine").mkdir()
     with pytest.raises(UserError, match="mine is there already; go on with --resume"):
@@ -246,9 +272,12 @@ def test_a_summary_does_not_count_what_a_cell_was_when_it_could_not_be_made_read
     base = {"kind": "trial", "cell": "a", "block": 1}
     faulty = {**base, "status": "failed", "hash": ""}
     assert runs.summarise(plan_of(), [faulty], 1.0)["states"] == {"failed": 1}
-    records = [{**base, "status": "measured", "hash": "h"}, faulty]
+    records = [{**base, "round": 1, "status": "measured", "hash": "h"}, {**faulty, "round": 1}]
     found = runs.summarise(plan_of(), records, 1.0)
     assert (found["states"], found["older"]) == ({"measured": 1}, 1)
+    # A round of which there is nothing else has failed.
+    found = runs.summarise(plan_of(), [records[0], {**faulty, "round": 2}], 1.0)
+    assert (found["states"], found["older"]) == ({"measured": 1, "failed": 1}, 0)
 
 
 def test_a_run_with_a_failed_trial_has_found_a_failure(lab: Laboratory) -> None:

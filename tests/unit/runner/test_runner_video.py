@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from runner_fakes import HOST
 
+from experiments.errors import RunFailed
+from experiments.host.evaluation import Program
 from experiments.host.models import Model
 from experiments.matrix import costs
 from experiments.matrix.costs import Calibration
@@ -51,6 +55,47 @@ def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
     assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
     assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
     assert content["programs"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_round_of_videos_keeps_its_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    built = Model(tmp_path / "made-from" / "yolact-r50-550")
+    monkeypatch.setattr(video.artefacts, "model", lambda *_: built)
+    monkeypatch.setattr(video, "ARTEFACTS", tmp_path / "artefacts")
+    header = {"kind": "header", "sides": {"onnx": {"threads": 1, "arithmetic": ["f32"]}}}
+    given = {}
+
+    def attend(program: Program, say: Callable[[str], None], *, timeout: float) -> str:
+        out = next(path for path, place in program.mounts.items() if place == "/out")
+        given["options"], given["timeout"] = program.options, timeout
+        frames = int(program.arguments[program.arguments.index("--case") + 1].partition(":")[2])
+        lines = [header, *[frame("onnx", 0.1)] * frames]
+        (out / "times.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        say("loading onnx")
+        if fails:
+            raise RunFailed("it fell over")
+        return ""
+
+    monkeypatch.setattr(video, "attend", attend)
+    plan = make_plan(load_preset("table-1", ["repeats=1"]), HOST, Calibration({}))
+    limited = next(one for one in plan.cells if one.cell.settings["node"] == "limited")
+    said: list[str] = []
+    lab = video.Videos(1, tmp_path / "run", said.append)
+    (tmp_path / "run").mkdir()
+    if fails:
+        with pytest.raises(RunFailed, match="it fell over"):
+            lab.run(limited, "001-exp-2")
+    else:
+        outcome = lab.run(limited, "001-exp-2")
+        assert outcome.evidence["per_frame"]["onnx"]["frames"] == limited.cell.settings["frames"]
+        # No container came up here, so none had the quota.
+        assert outcome.invalid == ("its quota was None, asked for was 0.75 host cores",)
+        assert outcome.evidence["sampler"]["problems"] == {"limited": "it was not seen"}
+    assert list(given["options"][:1]) == ["--cidfile"]
+    assert said == ["loading onnx"]
+    assert (tmp_path / "run/logs/001-exp-2/limited-video.log").read_text() == "loading onnx\n"
+    assert (tmp_path / "run/samples/001-exp-2.jsonl").read_text() == ""
+    assert (tmp_path / "run/events/001-exp-2/frames.jsonl").read_text().count("frame") >= 4
 
 
 def test_the_plan_knows_what_the_limited_node_gets() -> None:

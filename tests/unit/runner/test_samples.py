@@ -74,6 +74,23 @@ def test_version_2(tmp_path: Path) -> None:
     assert Reader(7, root, proc).read("w", 0) == Sample(0, "w", 2.5, 100, 40, 3.0, 200.0, None, None, 1)
 
 
+@pytest.mark.parametrize(
+    ("files", "groups", "cores"),
+    [
+        ({"cpu/d/cpu.cfs_quota_us": "75000\n", "cpu/d/cpu.cfs_period_us": "100000\n"}, 1, 0.75),
+        ({"cpu/d/cpu.cfs_quota_us": "-1\n", "cpu/d/cpu.cfs_period_us": "100000\n"}, 1, None),
+        ({"d/cpu.max": "150000 100000\n"}, 2, 1.5),
+        ({"d/cpu.max": "max 100000\n"}, 2, None),
+    ],
+)
+def test_the_quota_that_a_cgroup_has(tmp_path: Path, files: dict[str, str], groups: int, cores: float | None) -> None:
+    told = "0::/d\n" if groups == 2 else "5:memory:/d\n4:cpu:/d\n3:cpuacct:/d\n"
+    proc = tree(tmp_path / "proc", {"7/cgroup": told})
+    others = {"memory/d/x": "", "cpuacct/d/x": ""} if groups == 1 else {}
+    root = tree(tmp_path / "cgroup", {**files, **others})
+    assert Reader(7, root, proc).quota() == cores
+
+
 def test_cgroups_of_another_host_are_reported(tmp_path: Path) -> None:
     proc = tree(tmp_path / "proc", {"7/cgroup": "0::/docker/abc\n"})
     with pytest.raises(OSError, match="not those of this host"):
