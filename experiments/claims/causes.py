@@ -6,13 +6,15 @@ import math
 from dataclasses import replace
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
-from experiments.analysis.statistics import within
+from experiments.analysis.statistics import ENOUGH, within
 from experiments.analysis.trials import varied
-from experiments.claims import sides
+from experiments.claims import shares, sides
 from experiments.claims.rules import OneSide, shown
-from experiments.claims.sides import compare
+from experiments.claims.shares import MOST_OF_IT, NEXT_TO_NOTHING
+from experiments.claims.sides import Side, compare
 from experiments.claims.types import (
     NOT_COMPARABLE,
     NOT_MEASURED,
@@ -26,9 +28,6 @@ from experiments.claims.types import (
 from experiments.report.text import percent_text, ratio_text
 from experiments.shapes import Shape, Text
 
-# A cause explains something where it makes this share of it at least, and does not where it makes that one at most.
-MOST_OF_IT, NEXT_TO_NOTHING = 0.5, 0.1
-
 
 class CauseRule(Shape):
     """Sides that differ in this cause alone: `varies` are the settings that may differ.
@@ -37,6 +36,7 @@ class CauseRule(Shape):
     makes a difference it is refuted, and where it makes none it stays open, since what else there is was not varied.
     explains: the ratio that would be all of what is to be explained. A cause that makes less than MOST_OF_IT of its
     logarithm, since causes multiply, is a part of the answer and not the answer; NEXT_TO_NOTHING of it is no cause.
+    whole: a side that has this cause and the others: then its ratio over `absent` is what is to be explained.
     """
 
     present: OneSide
@@ -44,6 +44,7 @@ class CauseRule(Shape):
     varies: Annotated[list[Text], Field(min_length=1, description="a list of settings", examples=[["link"]])]
     expect: Literal["more", "none"]
     explains: Annotated[float | None, Field(gt=1, description="a ratio of more than 1")] = None
+    whole: OneSide | None = None
 
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
@@ -58,6 +59,8 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     other = [key for key in varied(found.trials) if key not in rule.varies]
     if other:
         return Verdict(OPEN, f"{said}; but {', '.join(other)} differed too, so no cause can be told.")
+    if rule.whole is not None:
+        return _of_whole(rule, rule.whole, said, evidence)
     yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, OPEN)
     one = found.ratio.estimate
     direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
@@ -68,6 +71,28 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
         direction = yes if low >= MOST_OF_IT else no if high <= NEXT_TO_NOTHING else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
+
+
+def _of_whole(rule: CauseRule, whole: Side, said: str, evidence: Evidence) -> Verdict:
+    """By how much of the whole this cause makes alone, in rounds that have all three sides."""
+    seen = [
+        {(one.block, one.round): one for one in sides.values_of(side, evidence)}
+        for side in (rule.present, rule.absent, whole)
+    ]
+    places = sorted(seen[0].keys() & seen[1].keys() & seen[2].keys())
+    if len(places) < ENOUGH:
+        return Verdict(OPEN, f"Not yet measured: {len(places)} rounds have {whole} too; {ENOUGH} are needed.")
+    present, absent, every = (np.log([one[place].value for place in places]) for one in seen)
+    names = tuple(dict.fromkeys(one[place].trial for place in places for one in seen))
+    trials = [one for side in (rule.present, rule.absent, whole) for one in sides.trials_of(side, evidence)]
+    conditions = sides.where([one for one in trials if one.name in names], evidence)
+    lost = compare(whole, rule.absent, evidence)
+    if isinstance(lost, Verdict) or lost.differs <= 0:
+        return Verdict(OPEN, f"{said}; {whole} is not slower, so there is nothing to explain.", trials=names)
+    found = shares.share(present - absent, every - absent, [block for block, _ in places])
+    direction = SUPPORTED if found.low >= MOST_OF_IT else REFUTED if found.high <= NEXT_TO_NOTHING else OPEN
+    said += f", by logarithms {shares.shown(found)} of {whole} over it, {shown(lost.ratio.estimate)}"
+    return Verdict(direction, f"{said}.", NOT_COMPARABLE, found, "of the difference", names, conditions)
 
 
 class WhyRule(Shape):

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
-from experiments.analysis import statistics
 from experiments.analysis.decomposition import BY_WORK, START_UP, Decomposition
 from experiments.analysis.statistics import ENOUGH, Numbers
 from experiments.analysis.trials import Trial
-from experiments.bench.statistics import Estimate
-from experiments.claims import sides
-from experiments.claims.causes import MOST_OF_IT, NEXT_TO_NOTHING
+from experiments.claims import shares, sides
 from experiments.claims.rules import OneSide
+from experiments.claims.shares import MOST_OF_IT, NEXT_TO_NOTHING
 from experiments.claims.sides import Side
 from experiments.claims.types import NOT_COMPARABLE, OPEN, REFUTED, SUPPORTED, Evidence, Verdict
-from experiments.report.text import joined, percent_text
+from experiments.report.text import joined
 from experiments.shapes import Shape
 
 # A loss of less than this share of the time is none.
@@ -62,19 +59,20 @@ def part(rule: PartRule, evidence: Evidence) -> Verdict:
     whole = _lost(rule, pairs, [name for name in BY_WORK if name != START_UP])
     own = _lost(rule, pairs, rule.parts)
     time = np.array([above.total - above.by_work[START_UP] for (_, above), _ in pairs])
-    groups = _groups([trial.block for (trial, _), _ in pairs])
+    blocks = [trial.block for (trial, _), _ in pairs]
     trials = tuple(dict.fromkeys(trial.name for pair in pairs for trial, _ in pair))
     conditions = sides.where([trial for pair in pairs for trial, _ in pair], evidence)
     ideal = f"{rule.below}" + (f", over {rule.times:g}" if rule.times > 1 else "")
-    lost = _share(whole, time, groups)
+    lost = shares.share(whole, time, blocks)
     if lost.low <= A_LOSS:
-        said = f"{rule.above} loses {_shown(lost)} of its time against {ideal}: no loss that could be told from none."
+        against = f"{rule.above} loses {shares.shown(lost)} of its time against {ideal}"
+        said = f"{against}: no loss that could be told from none."
         return Verdict(OPEN, said, trials=trials, conditions=conditions)
-    share = _share(own, whole, groups)
+    share = shares.share(own, whole, blocks)
     direction = SUPPORTED if share.low >= MOST_OF_IT else REFUTED if share.high <= NEXT_TO_NOTHING else OPEN
     said = (
-        f"{joined(rule.parts)}: {_shown(share)} of what {rule.above} takes longer than {ideal}, which is "
-        f"{_shown(lost)} of its time, start-up left aside."
+        f"{joined(rule.parts)}: {shares.shown(share)} of what {rule.above} takes longer than {ideal}, which is "
+        f"{shares.shown(lost)} of its time, start-up left aside."
     )
     return Verdict(direction, said, NOT_COMPARABLE, share, "of the loss", trials, conditions)
 
@@ -109,28 +107,3 @@ def _lost(rule: PartRule, pairs: Sequence[tuple[_Split, _Split]], parts: Sequenc
             for (_, above), (_, below) in pairs
         ]
     )
-
-
-def _groups(blocks: Sequence[int]) -> list[npt.NDArray[np.intp]]:
-    """The places of each block's pairs; blocks of one pair together, as `statistics.ratio` has them."""
-    places = [np.flatnonzero(np.array(blocks) == block) for block in dict.fromkeys(blocks)]
-    single = [one for one in places if len(one) == 1]
-    return [*(one for one in places if len(one) > 1), *([np.concatenate(single)] if len(single) > 1 else [])]
-
-
-def _share(own: Numbers, whole: Numbers, groups: Sequence[npt.NDArray[np.intp]]) -> Estimate:
-    """Of the sums over pairs, which are resampled whole, inside each block; shares are pooled over blocks by pairs."""
-
-    def share(*samples: Numbers, axis: int) -> Any:
-        chosen = [sample.astype(np.intp) for sample in samples]
-        found = [
-            len(group) * own[one].sum(axis=axis) / whole[one].sum(axis=axis)
-            for group, one in zip(groups, chosen, strict=True)
-        ]
-        return sum(found) / sum(map(len, groups))
-
-    return statistics.interval([group.astype(np.float64) for group in groups], share)
-
-
-def _shown(one: Estimate) -> str:
-    return f"{percent_text(one.value)} (95 % interval {percent_text(one.low)} to {percent_text(one.high)})"

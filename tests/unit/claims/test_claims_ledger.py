@@ -166,6 +166,7 @@ def made(kind: str, rule: Any, met: bool) -> Evidence:
         larger = (rule.expect == "more") == met
         most = max(2.0, rule.explains or 0.0)
         groups = [trials(rule.present, most if larger else 1.0), trials(rule.absent, 1.0)]
+        groups += [trials(rule.whole, most)] if rule.whole else []
     return evidence(*groups, facts=facts)
 
 

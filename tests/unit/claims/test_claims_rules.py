@@ -302,6 +302,33 @@ def test_a_cause_of_a_part_is_not_the_answer(expect: str, present: float, direct
     assert f"{share} ({share} to {share}) of the 2 to be explained" in verdict.said or not share
 
 
+@pytest.mark.parametrize(
+    ("present", "whole", "direction", "share"),
+    [
+        (1.15, 1.18, SUPPORTED, "84 %"),
+        # Less than a host's noise, in each round: it makes a third of what is to be explained, and is not refuted.
+        (1.06, 1.18, OPEN, "35 %"),
+        (1.01, 1.18, REFUTED, "6 %"),
+        (0.9, 1.18, REFUTED, "-64 %"),
+        (1.15, 1.0, OPEN, ""),
+    ],
+)
+def test_a_cause_is_held_against_all_causes_together(present: float, whole: float, direction: str, share: str) -> None:
+    keys = {"present": A, "absent": B, "whole": C, "varies": ["repartition"], "expect": "more"}
+    rule = CauseRule.model_validate(keys)
+    one, same = (side(preset="aa", cell=name) for name in "ab")
+    loud = trials(one, 1.0, 1.0, 1.07, 1.0, 1.07), trials(same, *FLAT)
+    verdict = causes.cause(rule, evidence(trials(A, present), trials(B, 1.0), trials(C, whole), *loud))
+    assert verdict.direction == direction
+    assert (
+        f"by logarithms {share} (95 % interval {share} to {share}) of made: c over it, 1.18" in verdict.said
+        or not share
+    )
+    assert len(verdict.trials) == 15
+    few = causes.cause(rule, evidence(trials(A, present), trials(B, 1.0), trials(C, whole, rounds=4)))
+    assert few.said.startswith("Not yet measured: 4 rounds have made: c too")
+
+
 def test_fewer_pairs_than_an_interval_needs_decide_nothing() -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "more"})
     few = evidence(trials(A, 2.0, rounds=4), trials(B, 1.0, rounds=4))
