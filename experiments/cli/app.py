@@ -14,7 +14,7 @@ import typer
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from experiments.cli import clusters, comparing, data, evaluation, host, jobs, later, reports, runs
+from experiments.cli import clusters, data, evaluation, host, jobs, later, reports, runs
 from experiments.cluster.interrupts import interrupted_once
 from experiments.errors import ClusterbedError
 from experiments.host.paths import LOGS, ROOT
@@ -34,7 +34,6 @@ jobs.register(app)
 evaluation.register(app)
 runs.register(app)
 reports.register(app)
-comparing.register(app)
 data.register(app)
 later.register(app)
 

@@ -1,11 +1,8 @@
-"""Commands on stored runs: compare, claims."""
+"""What `compare` and `claims` print of stored runs."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
-
-import typer
 
 from experiments import comparison
 from experiments.analysis.statistics import NoiseFloor
@@ -17,19 +14,11 @@ from experiments.report.text import count_text, percent_text, seconds_text
 from experiments.run_report.facts import evidence_of
 from experiments.run_report.reading import Runs, home, read_runs
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its folder, or a folder of runs.")]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
-
 _BEYOND = {-1: "less", 0: "", 1: "more"}
 
 
-def register(app: typer.Typer) -> None:
-    app.command(name="compare")(compare)
-    app.command(name="claims")(claims)
-
-
-def compare(first: Run, second: Run, json: Json = False) -> None:
-    """Compare two runs, also of two commits: what differs beyond noise, by cell and phase."""
+def print_comparison(first: str, second: str, json: bool) -> None:
+    """Two runs beside each other. Raises UserError where they cannot be compared."""
     before, after = read_runs([first]), read_runs([second])
     floor = floor_of(_noise(before), _noise(after))
     found = comparison.compare((first, second), seen(before), seen(after), floor)
@@ -42,8 +31,8 @@ def compare(first: Run, second: Run, json: Json = False) -> None:
     print(_summary(found))
 
 
-def claims(run: Run, json: Json = False) -> None:
-    """Give the verdict on each of the paper's claims, from a stored run or a folder of runs."""
+def print_claims(run: str, json: bool) -> None:
+    """The verdict on each of the paper's claims, and the answers to its open questions."""
     runs = read_runs([run])
     evidence = evidence_of(runs, home(run).resolve())
     entries, questions = ledger.ledger(evidence), ledger.ledger(evidence, ledger.load_claims(ledger.QUESTIONS))

@@ -1,4 +1,4 @@
-"""Commands on stored runs: report."""
+"""Commands on stored runs: report, compare, claims. Their libraries take a second to load, so each loads its own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from experiments.analysis.advice import Wish
 from experiments.cli.output import progress
 from experiments.errors import UserError
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its folder, or a folder of runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def register(app: typer.Typer) -> None:
     app.command(name="report")(report)
+    app.command(name="compare")(compare)
+    app.command(name="claims")(claims)
 
 
 def report(
@@ -24,7 +28,7 @@ def report(
     budget: Annotated[float | None, typer.Option(min=0, help="For so many worker-seconds; with --images.")] = None,
 ) -> None:
     """Draw the report of runs from what is stored: figures, answer, verdicts, advice. Needs no Docker."""
-    # The report's libraries take a second to load, which other commands do not need.
+    from experiments.analysis.advice import Wish
     from experiments.run_report.write import write_report
 
     if images is None and (deadline is not None or budget is not None):
@@ -33,3 +37,17 @@ def report(
     for answer in written.answers:
         progress(f"{answer.question} {answer.said[0]}")
     print(f"report: ok, {written.figures} figures, {written.report}")
+
+
+def compare(first: Run, second: Run, json: Json = False) -> None:
+    """Compare two runs, also of two commits: what differs beyond noise, by cell and phase."""
+    from experiments.cli.comparing import print_comparison
+
+    print_comparison(first, second, json)
+
+
+def claims(run: Run, json: Json = False) -> None:
+    """Give the verdict on each of the paper's claims, from a stored run or a folder of runs."""
+    from experiments.cli.comparing import print_claims
+
+    print_claims(run, json)

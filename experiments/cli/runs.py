@@ -1,4 +1,4 @@
-"""Commands on experiments: plan, run."""
+"""Commands on experiments: plan, run. Their libraries take a second to load, so each loads its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from experiments.cli.output import as_json, progress, table
 from experiments.errors import ClusterbedError
 from experiments.matrix.plan import Plan, PlannedCell
 from experiments.matrix.plan import as_json as plan_json
-from experiments.runner import runs
 from experiments.units import memory_text
 
 PresetName = Annotated[str, typer.Argument(metavar="PRESET", help="A shipped preset's name, or a path to a TOML.")]
@@ -31,6 +30,8 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Say what a preset means on this host: which cells run and how, which do not and why, time and disk."""
+    from experiments.runner import runs
+
     made = runs.plan_of(preset, set_ or ())
     if json:
         as_json(plan_json(made))
@@ -47,6 +48,8 @@ def run(
     set_: Set = None,
 ) -> None:
     """Run a preset: plan, rounds of trials, evidence below results/ID. Ctrl-C takes clusters down and keeps records."""
+    from experiments.runner import runs
+
     folder, made = runs.run(preset, run_id, set_ or (), resume=resume)
     progress(f"records: {folder / 'records.jsonl'}")
     _report(folder)
@@ -55,7 +58,7 @@ def run(
 
 def _report(folder: Path) -> None:
     """The run's own report. One that cannot be made is said, and is no failure of the run."""
-    from experiments.run_report.write import write_report  # its libraries take a second to load
+    from experiments.run_report.write import write_report
 
     try:
         progress(f"report: {write_report([str(folder)]).report}")
