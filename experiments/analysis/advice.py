@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from experiments.analysis.jobs import JobTimes
 from experiments.analysis.statistics import (
@@ -37,11 +38,15 @@ class Wish:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job takes on that many workers: seconds from submission to its end, and worker-seconds that are paid."""
+    """What a job takes on that many workers: seconds from submission to its end, and worker-seconds that are paid.
+
+    known: whether so many workers were measured, lie between such, or beyond.
+    """
 
     workers: int
     seconds: Estimate
     worker_seconds: Estimate
+    known: Literal["yes", "between", "beyond"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,10 @@ def none_for(wish: Wish, why: str) -> Advice:
 def _cost(images: int, workers: int, times: JobTimes) -> Cost:
     one = times.seconds(workers, images)
     paid = Estimate(workers * one.value, workers * one.low, workers * one.high, one.n)
-    return Cost(workers, one, paid)
+    least, *_, most = times.workers
+    return Cost(
+        workers, one, paid, "yes" if workers in times.workers else "between" if least < workers < most else "beyond"
+    )
 
 
 def _keeps(one: Cost, wish: Wish) -> bool:
@@ -130,8 +138,13 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
         f"{joined([what for what, same in others.items() if same is one])}, {workers}: {_takes(one)}"
         for workers, one in by_workers.items()
     ]
-    shown = f"the fewest measured that are shown to be within {percent_text(SAME)} of the fastest"
-    return "; ".join([f"{said}, {shown}: {_takes(chosen)} (95 % intervals)", *beside]) + "."
+    near_it = f"within {percent_text(SAME)} of the fastest"
+    why = (
+        f"the fastest measured; of fewer none are shown to be {near_it}"
+        if chosen is fastest and chosen.workers > min(map(_workers, costs))
+        else f"the fewest measured that are shown to be {near_it}"
+    )
+    return "; ".join([f"{said}, {why}: {_takes(chosen)} (95 % intervals)", *beside]) + "."
 
 
 def _workers(one: Cost) -> int:
@@ -146,6 +159,10 @@ def _warnings(wish: Wish, chosen: Cost | None, times: JobTimes) -> tuple[str, ..
     found, (least, *_, most) = [], times.workers
     if chosen and not least <= chosen.workers <= most:
         found.append(f"{chosen.workers} workers lie outside of what was measured, {least:g} to {most:g}")
+    if times.repeats < ENOUGH:
+        found.append(
+            f"it rests on {times.repeats} job{'s' if times.repeats > 1 else ''} of a kind; {ENOUGH} are needed"
+        )
     if not times.images[0] <= wish.images <= times.images[-1]:
         seen = " to ".join(dict.fromkeys((str(times.images[0]), str(times.images[-1]))))
         found.append(f"{wish.images} images lie outside of what was measured, {seen}")

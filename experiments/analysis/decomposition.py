@@ -35,7 +35,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "scheduling": "slots idle before a task's launch, and tasks outside their run time",
         "driver": "slots idle while only the driver worked",
         "failed attempts": "tasks that were run again",
-        "other": "in tasks, outside of what workers timed: the start of Python, and what is read lazily in them",
+        "other": "in tasks, outside of what workers timed: the start of Python, lazy reading and preprocessing",
     }
 )
 # What is done, in which causes are looked for: a stop by the quota is no work, it makes all work of a node longer.
@@ -53,8 +53,9 @@ _OF_WORKER = {
 # Phases that the driver works in by itself, beside its stages.
 _OF_DRIVER = {"inventory": "inventory", "commit": "writing"}
 _START = "start"
-# The timing under which stages are lazy, as the paper has them.
+# The timing under which stages are lazy, as the paper has them; and the part that each lazy phase does, or a share of.
 _LAZY = "paper"
+_LAZILY = {"read": "reading", "preprocess": "compute"}
 _NEEDED = ("images", "slots", "phases.submit", "phases.total", "phases.start", "result.threads_per_task")
 
 
@@ -143,9 +144,14 @@ def sentence(name: str, found: Decomposition) -> str:
     )
     rest = 1 - sum(found.share(part) for part in named)
     ends = [f"all else {percent_text(rest)}"] if rest >= 0.005 else []
-    ends += [f"not measured: {', '.join(found.unmeasured)}"] if found.unmeasured else []
+    ends += [unmeasured_text(found)] if found.unmeasured else []
     said = f"{name}: {seconds_text(found.total)} per image from submission to the end, on average: {listed}"
     return "; ".join([said, *ends]) + "."
+
+
+def unmeasured_text(found: Decomposition) -> str:
+    """Which parts a reader must not take as they stand: their time, or some of it, is in others."""
+    return f"not measured, or not wholly: {', '.join(found.unmeasured)}"
 
 
 def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:
@@ -160,12 +166,23 @@ def difference(before: str, first: Decomposition, after: str, second: Decomposit
         else f"takes {percent_text(abs(gain) / first.total)} {'more' if gain > 0 else 'less'} than"
     )
     listed = ", ".join(f"{part} {changes[part]:+.3f} s" for part in named) or "no part by 5 % of the whole"
-    return f"{after} {said} {before}, {_against(first, second)}; what changed: {listed}."
+    stopped = second.seconds[THROTTLED] - first.seconds[THROTTLED]
+    quota = (
+        f"; quotas stopped nodes for {stopped:+.3f} s, which are counted with what they stopped"
+        if abs(stopped) >= _WORTH_NAMING * first.total
+        else ""
+    )
+    return f"{after} {said} {before}, {_against(first, second)}; what changed: {listed}{quota}."
 
 
 def not_told(before: str, first: Decomposition, after: str, second: Decomposition, why: str) -> str:
-    """That two cells are not told apart, and why."""
-    return f"{after} is not told from {before}: {_against(first, second)}, {why}."
+    """That two cells cannot be told apart, and why."""
+    return f"{after} cannot be told from {before}: {_against(first, second)}, {why}."
+
+
+def not_judged(before: str, first: Decomposition, after: str, second: Decomposition, why: str) -> str:
+    """That nothing is said of two cells, and why."""
+    return f"{after} beside {before} is not judged: {_against(first, second)}, {why}."
 
 
 def _against(first: Decomposition, second: Decomposition) -> str:
@@ -173,15 +190,16 @@ def _against(first: Decomposition, second: Decomposition) -> str:
 
 
 def _unmeasured(trial: Trial, tasks: Sequence[TaskRow]) -> tuple[str, ...]:
-    """Parts for which a host that had tasks has said nothing: cgroup samples, or its workers' own seconds; and reading
-    where it is done lazily, in tasks of another phase, which time it with all else that they do.
+    """Parts for which a host that had tasks has said nothing: cgroup samples, or its workers' own seconds; and what
+    is done lazily, in tasks of another phase, which time it with all else that they do.
     """
     hosts = {task.host for task in tasks}
     said = {one.get("host") for one in _workers(trial)}
     sampled = all(trial.figure(f"used.{host}.throttled_s") is not None for host in hosts)
     asked = any((task.phase or "") not in _OF_PHASE for task in tasks)
     missing = [*(() if said or not asked else _OF_WORKER), *(() if sampled else (THROTTLED,))]
-    missing += ["reading"] if _timing(trial) == _LAZY and trial.figure("phases.read") else []
+    if _timing(trial) == _LAZY:
+        missing += [part for phase, part in _LAZILY.items() if trial.figure(f"phases.{phase}")]
     return tuple(part for part in PARTS if part in missing)
 
 

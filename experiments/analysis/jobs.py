@@ -14,6 +14,7 @@ what the jobs of a round have in common, a slower hour, is drawn for all of them
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -59,7 +60,8 @@ class Job:
 class JobTimes:
     """The fitted coefficients, seconds; draws: DRAWS of them, a column each; errors: DRAWS of a single job's, relative.
 
-    check: what the fit leaves unexplained; workers, images: the numbers that were measured; n: jobs.
+    check: what the fit leaves unexplained; workers, images: the numbers that were measured; n: jobs; repeats:
+    those of the kind that has fewest.
     """
 
     coefficients: Mapping[str, float]
@@ -69,6 +71,7 @@ class JobTimes:
     workers: tuple[float, ...]
     images: tuple[int, ...]
     n: int
+    repeats: int
 
     @property
     def tells_apart(self) -> bool:
@@ -90,6 +93,11 @@ class JobTimes:
     def over(self, workers: float, other: float, images: int) -> Estimate:
         """The mean time of jobs on `workers` over that of the same on `other`."""
         return self._quotient(self._row(workers, images), self._row(other, images))
+
+    def limit(self, workers: float, images: int) -> Estimate:
+        """How many times as fast jobs could be at most on more workers than these: all that they share is gone then."""
+        alone = np.isin(list(self.coefficients), (ONCE, SERIAL))
+        return self._quotient(self._row(workers, images), self._row(1, images) * alone)
 
     def gain(self, few: float, many: float) -> Estimate:
         """How many times as fast an image more is done on `many` workers as on `few`: of jobs of very many images."""
@@ -143,6 +151,7 @@ def fit(jobs: Sequence[Job]) -> JobTimes | NoFit:
         workers=tuple(counts),
         images=tuple(images),
         n=len(jobs),
+        repeats=min(Counter((job.workers, job.images) for job in jobs).values()),
     )
 
 

@@ -37,6 +37,7 @@ class CauseRule(Shape):
     explains: the ratio that would be all of what is to be explained. A cause that makes less than MOST_OF_IT of its
     logarithm, since causes multiply, is a part of the answer and not the answer; NEXT_TO_NOTHING of it is no cause.
     whole: a side that has this cause and the others: then its ratio over `absent` is what is to be explained.
+    means: of each verdict that is reached, what follows from it for the claim, where the sides alone do not say that.
     """
 
     present: OneSide
@@ -45,6 +46,7 @@ class CauseRule(Shape):
     expect: Literal["more", "none"]
     explains: Annotated[float | None, Field(gt=1, description="a ratio of more than 1")] = None
     whole: OneSide | None = None
+    means: dict[Literal["supported", "refuted"], Text] = Field({}, description="sentences, by verdict")
 
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
@@ -55,7 +57,7 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     if isinstance(found, Verdict):
         said = f"Not yet measured: {found.said}" if found.direction == NOT_MEASURED else found.said
         return replace(found, direction=OPEN, said=said)
-    said = f"{rule.present} over {rule.absent}: {shown(found.ratio.estimate)}"
+    said = f"{sides.over(rule.present, rule.absent)}: {shown(found.ratio.estimate)}"
     other = [key for key in varied(found.trials) if key not in rule.varies]
     if other:
         return Verdict(OPEN, f"{said}; but {', '.join(other)} differed too, so no cause can be told.")
@@ -70,6 +72,7 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
         said += f", by logarithms {shares} of the {ratio_text(rule.explains)} to be explained"
         direction = yes if low >= MOST_OF_IT else no if high <= NEXT_TO_NOTHING else OPEN
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
+    said += f": {rule.means[direction]}" if direction in rule.means else ""
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
 
 
@@ -81,17 +84,17 @@ def _of_whole(rule: CauseRule, whole: Side, said: str, evidence: Evidence) -> Ve
     ]
     places = sorted(seen[0].keys() & seen[1].keys() & seen[2].keys())
     if len(places) < ENOUGH:
-        return Verdict(OPEN, f"Not yet measured: {len(places)} rounds have {whole} too; {ENOUGH} are needed.")
+        return Verdict(OPEN, f"Not yet measured: {len(places)} rounds have {whole.cells} too; {ENOUGH} are needed.")
     present, absent, every = (np.log([one[place].value for place in places]) for one in seen)
     names = tuple(dict.fromkeys(one[place].trial for place in places for one in seen))
     trials = [one for side in (rule.present, rule.absent, whole) for one in sides.trials_of(side, evidence)]
     conditions = sides.where([one for one in trials if one.name in names], evidence)
     lost = compare(whole, rule.absent, evidence)
     if isinstance(lost, Verdict) or lost.differs <= 0:
-        return Verdict(OPEN, f"{said}; {whole} is not slower, so there is nothing to explain.", trials=names)
+        return Verdict(OPEN, f"{said}; {whole.cells} is not slower, so there is nothing to explain.", trials=names)
     found = shares.share(present - absent, every - absent, [block for block, _ in places])
     direction = SUPPORTED if found.low >= MOST_OF_IT else REFUTED if found.high <= NEXT_TO_NOTHING else OPEN
-    said += f", by logarithms {shares.shown(found)} of {whole} over it, {shown(lost.ratio.estimate)}"
+    said += f", by logarithms {shares.shown(found)} of {whole.cells} over it, {shown(lost.ratio.estimate)}"
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, found, "of the difference", names, conditions)
 
 

@@ -76,7 +76,7 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         unit = words.of_figure(one.side.figure).unit
         range_ = " to ".join(dict.fromkeys(figure_text(value) for value in (seen[0], seen[-1])))
         told = f"{one.side}{per}: {range_} {unit}".rstrip()
-        bound = f"{_bound_text(one.at_least, one.at_most)} in {sum(inside)} of {len(inside)} trials"
+        bound = f"asked: {_bound_text(one.at_least, one.at_most)}; so in {sum(inside)} of {len(inside)} trials"
         said.append(f"{told} ({bound})" if one.asked else told)
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
     if least < ENOUGH:

@@ -62,18 +62,16 @@ def part(rule: PartRule, evidence: Evidence) -> Verdict:
     blocks = [trial.block for (trial, _), _ in pairs]
     trials = tuple(dict.fromkeys(trial.name for pair in pairs for trial, _ in pair))
     conditions = sides.where([trial for pair in pairs for trial, _ in pair], evidence)
-    ideal = f"{rule.below}" + (f", over {rule.times:g}" if rule.times > 1 else "")
     lost = shares.share(whole, time, blocks)
+    ideal = f"{rule.times:g} times the cores of {rule.below.cells}" if rule.times > 1 else rule.below.cells
+    against = f"Start-up left aside, {rule.above.cells} loses {shares.shown(lost)} of its time against {ideal}"
     if lost.low <= A_LOSS:
-        against = f"{rule.above} loses {shares.shown(lost)} of its time against {ideal}"
         said = f"{against}: no loss that could be told from none."
         return Verdict(OPEN, said, trials=trials, conditions=conditions)
     share = shares.share(own, whole, blocks)
     direction = SUPPORTED if share.low >= MOST_OF_IT else REFUTED if share.high <= NEXT_TO_NOTHING else OPEN
-    said = (
-        f"{joined(rule.parts)}: {shares.shown(share)} of what {rule.above} takes longer than {ideal}, which is "
-        f"{shares.shown(lost)} of its time, start-up left aside."
-    )
+    made = f"{joined(rule.parts)} make{'s' if len(rule.parts) == 1 else ''} {shares.shown(share)} of that loss"
+    said = f"{against}; {made}."
     return Verdict(direction, said, NOT_COMPARABLE, share, "of the loss", trials, conditions)
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from experiments.analysis.statistics import SAME, within
 from experiments.bench.statistics import Estimate
-from experiments.claims import sides
+from experiments.claims import sides, words
 from experiments.claims.sides import Found, Side, compare
 from experiments.claims.types import (
     AGREES,
@@ -25,7 +25,7 @@ from experiments.claims.types import (
     Evidence,
     Verdict,
 )
-from experiments.report.text import ratio_text
+from experiments.report.text import measured_text, percent_text, ratio_text
 from experiments.shapes import Shape
 
 OneSide = Annotated[Side, Field(description="a table of preset, cell or set, figure")]
@@ -52,17 +52,37 @@ def ratio(rule: RatioRule, evidence: Evidence) -> Verdict:
     found = compare(rule.above, rule.below, evidence)
     if isinstance(found, Verdict):
         return found
-    above, below = (sides.medians(side, found.ratio, evidence) for side in (rule.above, rule.below))
-    where = " in the block with most trials" if len(found.ratio.blocks) > 1 else ""
+    direction = _direction(found, rule.expect)
+    said = f"{sides.over(rule.above, rule.below)}: {shown(found.ratio.estimate)}{_medians(rule, found, evidence)}"
     return Verdict(
-        _direction(found, rule.expect),
-        f"{rule.above} over {rule.below}: {shown(found.ratio.estimate)}, {above} over {below}{where}.",
+        direction,
+        f"{said}{_undecided(found.ratio.estimate) if direction == UNDECIDED else ''}.",
         size_of(found.ratio.estimate, rule.paper) if rule.times == 1 else _large(found.ratio.estimate, rule.times),
         found.ratio.estimate,
         "ratio",
         found.ratio.trials,
         sides.conditions(found, evidence),
     )
+
+
+def _medians(rule: RatioRule, found: Found, evidence: Evidence) -> str:
+    """The sides' own medians; why, where their quotient is none that the pairs allow, or on the other side of 1."""
+    above, below = (sides.median_of(side, found.ratio, evidence) for side in (rule.above, rule.below))
+    unit = words.of_figure(rule.above.figure).unit
+    said = f"{measured_text(above)} {unit}".rstrip() + f" over {measured_text(below)} {unit}".rstrip()
+    where = " in the block with most trials" if len(found.ratio.blocks) > 1 else ""
+    one = found.ratio.estimate
+    alike = below and one.low <= above / below <= one.high and (above / below - 1) * (one.value - 1) >= 0
+    return (
+        f", {said}{where}"
+        if alike
+        else f", the median of pairs of one round; over all rounds medians are {said}{where}"
+    )
+
+
+def _undecided(one: Estimate) -> str:
+    """Why, where a reader may have expected a word."""
+    return f"; the interval reaches beyond {percent_text(SAME)}" if not within(one) else "; it is within noise"
 
 
 def _direction(found: Found, expect: str) -> str:
@@ -127,7 +147,7 @@ def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
     against = compare(rule.winners[0], rule.over, evidence) if rule.over and rule.paper else None
     if isinstance(against, Verdict):
         return against
-    said = "; ".join(f"{winner} over {rival}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
+    said = "; ".join(f"{sides.over(winner, rival)}: {shown(found.ratio.estimate)}" for winner, rival, found in whole)
     trials = dict.fromkeys(trial for _, _, found in whole for trial in found.ratio.trials)
     # What decides is a rival that is faster, else one that may be, else the one that comes nearest.
     winner, rival, deciding = max(whole, key=lambda one: _against(one[2]))
@@ -137,7 +157,7 @@ def fastest(rule: FastestRule, evidence: Evidence) -> Verdict:
         f"{said}.",
         size,
         deciding.ratio.estimate,
-        f"{winner} over {rival}",
+        sides.over(winner, rival),
         tuple(trials),
         sides.conditions(deciding, evidence),
         f"{shown(against.ratio.estimate)} over {rule.over}" if against and rule.paper else "",
@@ -174,10 +194,10 @@ def trend(rule: TrendRule, evidence: Evidence) -> Verdict:
     else:
         direction = REVERSED if ends.differs else _nothing_seen([ends.ratio.estimate])
     named = ", ".join(
-        f"{shown(found.ratio.estimate)} to {side}" for found, side in zip(steps, rule.steps[1:], strict=True)
+        f"{shown(found.ratio.estimate)} to {side.cells}" for found, side in zip(steps, rule.steps[1:], strict=True)
     )
     ours = ends.ratio.estimate
-    said = f"{rule.steps[-1]} over {rule.steps[0]}: {shown(ours)}; by step {named}."
+    said = f"{sides.over(rule.steps[-1], rule.steps[0])}: {shown(ours)}; by step {named}."
     trials = dict.fromkeys(trial for found in (ends, *steps) for trial in found.ratio.trials)
     return Verdict(direction, said, NOT_COMPARABLE, ours, "ratio", tuple(trials), sides.conditions(ends, evidence))
 

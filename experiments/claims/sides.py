@@ -15,7 +15,6 @@ from experiments.analysis.trials import Observation, Trial, disturbed, observati
 from experiments.claims import words
 from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
 from experiments.errors import RunFailed
-from experiments.report.text import measured_text
 from experiments.shapes import Shape, Text
 
 # The preset and the two names of the cell that gives the noise floor.
@@ -23,8 +22,8 @@ AA, AA_CELLS = "aa", ("a", "b")
 STAGE_3 = "per_image.stage_3"
 # What every verdict on trials names: it holds for these. Of the cell's settings; and of the job, since an engine
 # setting chooses these too. The fused engine has one timing, and no batches.
-_TOLD = ("engine_setting", "model", "images", "workers", "frames", "node")
-_ENGINE, _TOLD_OF_BIGDL = "engine", ("timing", "batch_size", "threads_per_task")
+_TOLD = ("engine_setting", "model", "images", "executors", "frames", "node")
+_ENGINE, _EXECUTORS, _TOLD_OF_BIGDL = "engine", "executors", ("timing", "batch_size", "threads_per_task")
 
 
 class Side(Shape):
@@ -35,10 +34,21 @@ class Side(Shape):
     set: dict[str, Any] = Field({}, description="a table of settings", examples=[{"cores": 4}])
     figure: Text = Field(STAGE_3, description="a path in a record", examples=[STAGE_3])
 
-    def __str__(self) -> str:
+    @property
+    def cells(self) -> str:
+        """Which trials, in words."""
         settings = ", ".join(f"{key} {value}" for key, value in self.set.items())
-        what = " ".join(filter(None, (self.cell, settings))) or "all cells"
-        return f"{self.preset}: {what}" + ("" if self.figure == STAGE_3 else f", {words.of_figure(self.figure).name}")
+        return f"{self.preset}: " + (" ".join(filter(None, (self.cell, settings))) or "all cells")
+
+    def __str__(self) -> str:
+        return f"{self.cells}, {words.of_figure(self.figure).name}"
+
+
+def over(above: Side, below: Side) -> str:
+    """A ratio's two sides, in words: what they have in common once."""
+    if above.figure != below.figure:
+        return f"{above} over {below}"
+    return f"{words.of_figure(above.figure).name}, {above.cells} over {below.cells}"
 
 
 class Unclear(Exception):
@@ -86,13 +96,13 @@ def compare(above: Side, below: Side, evidence: Evidence) -> Found | Verdict:
         return Verdict(NOT_MEASURED, f"No trial of {' or '.join(missing)}.", conditions=_left_out(evidence, presets))
     found = statistics.ratio(sides[0][1], sides[1][1])
     if isinstance(found, NoEstimate):
-        return Verdict(NOT_MEASURED, f"{above} over {below}: {found.reason}.", conditions=_left_out(evidence, presets))
+        return Verdict(NOT_MEASURED, f"{over(above, below)}: {found.reason}.", conditions=_left_out(evidence, presets))
     trials = (*trials_of(above, evidence), *trials_of(below, evidence))
     floor = noise_floor(above.figure, evidence) if above.figure == below.figure else None
     made = Found(found, floor, tuple(one for one in trials if one.name in found.trials))
     if found.few:
         one = found.estimate
-        said = f"{above} over {below}: {one.value:.3g} from {one.n} pairs of trials; {statistics.ENOUGH} are needed."
+        said = f"{over(above, below)}: {one.value:.3g} from {one.n} pairs of trials; {statistics.ENOUGH} are needed."
         return Verdict(UNDECIDED, said, trials=found.trials, conditions=conditions(made, evidence))
     return made
 
@@ -154,18 +164,18 @@ def _told(trial: Trial, key: str) -> Any:
     of_job = {**trial.settings, **job} if isinstance(job, Mapping) else trial.settings
     if key in _TOLD_OF_BIGDL:
         return of_job.get(key) if of_job.get(_ENGINE) == "bigdl" else None
+    if key == _EXECUTORS:
+        number = trial.figure(_EXECUTORS)
+        return None if number is None else f"{number:g}"
     return of_job.get(key) if key == _ENGINE else trial.settings.get(key)
 
 
-def medians(side: Side, found: Ratio, evidence: Evidence) -> str:
-    """The side's own median, "1.2 s", of the trials that a ratio rests on, in the block with most of them: times of
-    several hosts are not mixed.
-    """
+def median_of(side: Side, found: Ratio, evidence: Evidence) -> float:
+    """The side's own median, of the trials that a ratio rests on; in the block with most of them, for hosts differ."""
     used = [one for one in values_of(side, evidence) if one.trial in found.trials]
     blocks = [one.block for one in used]
     most = max(found.blocks, key=blocks.count)
-    unit = words.of_figure(side.figure).unit
-    return f"{measured_text(median(one.value for one in used if one.block == most))} {unit}".rstrip()
+    return median(one.value for one in used if one.block == most)
 
 
 def _left_out(evidence: Evidence, presets: Collection[str]) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from experiments.claims.types import Fact
 
 # The preset under which trials of `python -m experiments.synchrony` are known here.
 SYNCHRONY = "synchrony"
+# Its file of trials.
+SYNCHRONY_TRIALS = "trials.jsonl"
 # The time of a trial's one phase.
 PHASE = "phase_seconds"
 # Behind the name of a cell in which a task failed.
@@ -75,7 +77,8 @@ def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[tuple[Trial, ...
     hosts = {blocks[_host_key(line)]: words for line in lines if (words := _host_text(line.get("host") or {}))}
     clean = {(line["mode"], line["repeat"]): line.get("tasks") for line in lines if not line["failed"]}
     trials = (
-        _synchrony_trial(line, clean.get((line["mode"], line["repeat"])), blocks[_host_key(line)]) for line in lines
+        _synchrony_trial(number, line, clean.get((line["mode"], line["repeat"])), blocks[_host_key(line)])
+        for number, line in enumerate(lines, start=1)
     )
     return tuple(trials), hosts
 
@@ -88,7 +91,7 @@ def _host_text(host: Mapping[str, Any]) -> str:
     return f"{host['cores']} cores of {host['cpu_model']}" if "cores" in host and "cpu_model" in host else ""
 
 
-def _synchrony_trial(line: Mapping[str, Any], tasks: int | None, block: int) -> Trial:
+def _synchrony_trial(number: int, line: Mapping[str, Any], tasks: int | None, block: int) -> Trial:
     cell, again = str(line["mode"]), {}
     if line["failed"]:
         cell += FAILED
@@ -96,7 +99,7 @@ def _synchrony_trial(line: Mapping[str, Any], tasks: int | None, block: int) -> 
         if own is not None and failed is not None and tasks is not None:
             again = {"run_again": own - failed - tasks}
     return Trial(
-        name=f"{SYNCHRONY}-{line['repeat'] + 1:03d}-{cell}",
+        name=f"{SYNCHRONY}/{SYNCHRONY_TRIALS}, line {number}",
         preset=SYNCHRONY,
         comparison=SYNCHRONY,
         cell=cell,

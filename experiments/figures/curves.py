@@ -20,6 +20,7 @@ from experiments.figures.style import look, panels, styled
 from experiments.figures.tables import Curve, Point, SpeedUp
 from experiments.report.text import percent_text
 
+_MOST_TICKS = 8
 # Points of a fitted curve that are drawn.
 _STEPS = 30
 
@@ -77,7 +78,7 @@ def curves(plot: Plot, found: Sequence[Curve], about: About) -> Drawn | NoEstima
     for number, curve in enumerate(found):
         _curve(axes, curve, number)
     axes.set(xlabel=plot.x, ylabel=plot.y, title=plot.title, ylim=(0, None))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _ticks(axes, [point.x for curve in found for point in curve.points])
     axes.legend()
     all_points = [point for curve in found for point in curve.points]
     repeats = [point.summary.n for point in all_points]
@@ -105,7 +106,7 @@ def scaling_figure(found: Sequence[tuple[str, Sequence[SpeedUp]]], about: About)
     left.set(xlabel="workers", ylabel="times as fast as one worker", title=title, xlim=(0.8, None), ylim=(0, None))
     right.set(xlabel="workers", ylabel="efficiency: speed-up over workers", xlim=(0.8, None), ylim=(0, None))
     for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _ticks(axes, [1, *(one.workers for _, speed_ups in found for one in speed_ups)])
     left.legend()
     repeats = [one.times.n for _, speed_ups in found for one in speed_ups]
     what = "ratios of paired trials; Karp and Flatt's serial fraction is in the table"
@@ -126,6 +127,15 @@ def scaling_figure(found: Sequence[tuple[str, Sequence[SpeedUp]]], about: About)
     named = ("speed-up", "efficiency", "serial fraction (Karp-Flatt)")
     columns = ("curve", "workers", *(f"{name}{end}" for name in named for end in ("", ", low", ", high")), "n")
     return Drawn(name, title, caption(what, about, repeats), figure, columns, rows)
+
+
+def _ticks(axes: Axes, xs: Sequence[float]) -> None:
+    """Where something was measured, if that can be read."""
+    measured = sorted(set(xs))
+    if len(measured) <= _MOST_TICKS:
+        axes.set_xticks(measured, [f"{x:g}" for x in measured])
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _three(one: Estimate) -> tuple[float, float, float]:

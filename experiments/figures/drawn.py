@@ -45,19 +45,24 @@ class Drawn:
         style.settle_layout(self.figure)
 
 
+_INTERVAL = "medians with 95 % bootstrap intervals"
+
+
 def caption(
     what: str,
     about: About,
     repeats: Sequence[int],
     *remarks: str,
-    interval: str = "medians with 95 % bootstrap intervals",
+    interval: str = _INTERVAL,
 ) -> str:
     """What is drawn, over how many repeats, with which interval, on which host, at which CPU scale; then remarks."""
     counts = sorted(set(repeats)) or [0]
     number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     said = [what, f"n = {number} trial{'' if counts[-1] == 1 else 's'} each"]
     if counts[-1] > 1:
-        said.append(interval + (f", too narrow where n < {ENOUGH}" if counts[0] < ENOUGH else ""))
+        said.append(
+            interval + (f", too narrow where n < {ENOUGH}" if interval == _INTERVAL and counts[0] < ENOUGH else "")
+        )
     if counts[0] == 1:
         said.append("no interval where n = 1")
     said.append(about.hosts)

@@ -6,7 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from experiments.analysis.decomposition import PARTS, Decomposition
+import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.patches import Patch
+
+from experiments.analysis.decomposition import PARTS, Decomposition, unmeasured_text
 from experiments.analysis.occupancy import placed
 from experiments.analysis.statistics import NoEstimate
 from experiments.eventlog import TaskRow
@@ -46,9 +51,7 @@ def where_time_goes(found: Sequence[Split], about: About) -> Drawn | NoEstimate:
     rows = tuple(_split_row(split) for split in found)
     columns = ("cell", "n", *(f"{part} (s per image)" for part in PARTS), "total (s per image)")
     what = "all slots' time from submission to the end, by what it was spent on"
-    missing = [
-        f"{split.cell}: not measured: {', '.join(split.parts.unmeasured)}" for split in found if split.parts.unmeasured
-    ]
+    missing = [f"{split.cell}: {unmeasured_text(split.parts)}" for split in found if split.parts.unmeasured]
     means = "means, which add up, without an interval"
     said = caption(what, about, [split.n for split in found], *missing, interval=means)
     return Drawn(name, title, said, figure, columns, rows)
@@ -62,11 +65,15 @@ def _split_row(one: Split) -> tuple[Cell, ...]:
 
 
 @styled
-def tasks_over_time(trial: str, tasks: Sequence[TaskRow], nodes: Sequence[str], about: About) -> Drawn | NoEstimate:
+def tasks_over_time(
+    trial: str, tasks: Sequence[TaskRow], nodes: Sequence[str], about: About, start: float | None = None
+) -> Drawn | NoEstimate:
     """A band for each node, a lane for each slot that it used: tasks by phase, failed ones crossed, idle time blank.
 
-    The last task of each stage, for which the others wait, has a thick outline.
+    The last task of each stage, for which the others wait, has a thick outline. start: seconds from submission to the
+    application's start, from which tasks' times count; None where it is not known.
     """
+    since = start or 0.0
     name, title = "tasks", f"Tasks over time: {trial}"
     if not tasks:
         return nothing(name, f"{trial} has no tasks")
@@ -85,18 +92,21 @@ def tasks_over_time(trial: str, tasks: Sequence[TaskRow], nodes: Sequence[str], 
         axes.barh(
             [row for _, row in own],
             [task.finish_s - task.launch_s for task, _ in own],
-            left=[task.launch_s for task, _ in own],
+            left=[task.launch_s + since for task, _ in own],
             height=0.9,
-            label=phase,
             color=one.colour,
             hatch=["xxxx" if task.failed else one.hatch for task, _ in own],
             edgecolor=["black" if task in last else "white" for task, _ in own],
             linewidth=[1.2 if task in last else 0.3 for task, _ in own],
         )
     axes.set_yticks([tops[node] + (count - 1) / 2 for node, count in lanes.items()], list(lanes))
-    axes.set(xlabel="seconds since the application's start", title=title, xlim=(0, None), ylim=(top - 0.5, -0.75))
+    x = "seconds since the application's start" if start is None else "seconds since submission"
+    axes.set(xlabel=x, title=title, xlim=(0, None), ylim=(top - 0.5, -0.75))
     axes.grid(visible=False, axis="y")
-    figure.legend(ncols=4, loc="outside lower center")
+    looks = [(phase, look(number)) for number, phase in enumerate(phases)]
+    # Of their own: a bar that happens to be the last of its stage would lend its outline.
+    keys = [Patch(facecolor=one.colour, hatch=one.hatch, edgecolor="white", label=phase) for phase, one in looks]
+    figure.legend(handles=keys, ncols=4, loc="outside lower center")
     failed = sum(task.failed for task in tasks)
     remarks = (f"{len(tasks)} tasks, {failed} failed", "outlined: the last of its stage; blank: idle")
     rows = tuple(
@@ -107,8 +117,8 @@ def tasks_over_time(trial: str, tasks: Sequence[TaskRow], nodes: Sequence[str], 
             task.stage_id,
             task.index,
             task.attempt,
-            task.launch_s,
-            task.finish_s,
+            task.launch_s + since,
+            task.finish_s + since,
             int(task.failed),
         )
         for task, node, lane in shown
@@ -119,7 +129,7 @@ def tasks_over_time(trial: str, tasks: Sequence[TaskRow], nodes: Sequence[str], 
 
 @dataclass(frozen=True)
 class NodeWork:
-    """images: median over n trials; expected: by the node's share of the speed of all, None where it is not known."""
+    """images: mean over n trials; expected: by the node's share of the speed of all, None where it is not known."""
 
     node: str
     images: float
@@ -152,7 +162,12 @@ def share_of_work(cell: str, found: Sequence[NodeWork], about: About) -> Drawn |
     axes.set(xlabel="images", title=title, xlim=(0, None), ylim=(len(found) - 0.5, -0.5))
     figure.legend(ncols=2, loc="outside lower center")
     rows = tuple((node.node, node.images, node.expected, node.n) for node in found)
-    said = caption("images that each node computed", about, [node.n for node in found], interval="medians")
+    said = caption(
+        "images that each node computed",
+        about,
+        [node.n for node in found],
+        interval="means, which add up, without an interval",
+    )
     return Drawn(name, title, said, figure, ("node", "images", "expected", "n"), rows)
 
 
@@ -188,28 +203,26 @@ def memory_over_time(
 
 @styled
 def throttling_over_time(trial: str, samples: Sequence[Sample], about: About) -> Drawn | NoEstimate:
-    """For each node and sample: the share of the time with work in which its quota stopped it."""
+    """A row for each node: between samples, the share of the time with work in which its quota stopped it."""
     name, title = "throttling", f"Throttled time by node: {trial}"
     shares = [one for node, own in _by_node(samples).items() for one in _throttled(node, own)]
     if not shares:
         return nothing(name, f"{trial} has no two samples of a node")
-    figure, (axes,) = panels()
-    for number, node in enumerate(dict.fromkeys(node for node, _, _ in shares)):
-        one = look(number)
-        own_shares = [(t, 100 * share) for at, t, share in shares if at == node]
-        axes.step(
-            *zip(*own_shares, strict=True),
-            where="pre",
-            color=one.colour,
-            linestyle=one.line,
-            marker=one.marker,
-            markevery=max(1, len(own_shares) // 8),
-            label=node,
+    nodes = list(dict.fromkeys(node for node, _, _ in shares))
+    figure, (axes,) = panels(height=1.6 + 0.35 * len(nodes))
+    shades = ScalarMappable(Normalize(0, 100), "cividis_r")
+    for row, node in enumerate(nodes):
+        times = [one.t for one in samples if one.node == node]
+        own = [100 * share for at, _, share in shares if at == node]
+        ends = sorted(times)
+        widths = [after - before for before, after in pairwise(ends)]
+        axes.barh(
+            [row] * len(own), widths, left=ends[:-1], height=0.85, color=shades.to_rgba(np.array(own)), linewidth=0
         )
-    axes.set(
-        xlabel="seconds since submission", ylabel="throttled (% of the time with work)", title=title, ylim=(0, 100)
-    )
-    axes.legend()
+    axes.set_yticks(range(len(nodes)), nodes)
+    axes.set(xlabel="seconds since submission", title=title, xlim=(0, None), ylim=(len(nodes) - 0.5, -0.5))
+    axes.grid(visible=False, axis="y")
+    figure.colorbar(shades, ax=axes, label="throttled (% of the\ntime with work)")
     said = caption("throttled over used plus throttled time, between samples", about, [1])
     return Drawn(name, title, said, figure, ("node", "t (s)", "throttled share"), tuple(shares))
 

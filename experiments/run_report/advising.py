@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,16 +13,18 @@ from experiments.analysis.scaling import NoFit
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, differs, ratio
 from experiments.analysis.trials import PAID, Trial, observations, varied
 from experiments.claims.sides import STAGE_3
-from experiments.report.text import joined, number_text, percent_text, range_text
-from experiments.run_report.cells import Comparison, alike
+from experiments.report.text import count_text, joined, number_text, percent_text, range_text
+from experiments.run_report.cells import PER_FRAME, Comparison, alike, given
 from experiments.run_report.scaling import WALL, Scaled
 
 # The images of the paper's data set, COCO val2017.
 COCO_IMAGES = 5000
 # Cells that differ in these have stages that hold different things.
 _OF_THE_STAGE = ("engine", "engine_setting", "timing")
-# What is given and not chosen: between cells that differ in it there is no choice.
-_GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
+
+
+# Slower cells that a sentence names.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,17 @@ def many_images(one: Scaled, times: JobTimes) -> list[str]:
     ]
 
 
+def limit_of_jobs(one: Scaled, times: JobTimes) -> list[str]:
+    """How much faster the measured jobs could be with ever more workers; nothing where the law does not hold."""
+    limit = times.limit(one.least, one.family.images)
+    if not (times.check.holds and math.isfinite(limit.high)):
+        return []
+    return [
+        f"However many workers, a whole job of {one.family.images} images is at most {range_text(limit)} times as fast "
+        f"as on {number_text(one.least)}, by the law of jobs."
+    ]
+
+
 def taken_once(one: Scaled, times: JobTimes) -> list[str]:
     """How much of a measured job is taken once; nothing where that is not what keeps it from scaling."""
     if not _gains_with_images(one, times):
@@ -133,6 +147,21 @@ def _gains_with_images(one: Scaled, times: JobTimes) -> bool:
     return gain.low > now.value
 
 
+def best_library(comparison: Comparison) -> Best | None:
+    """Of a video's cells: which library and arithmetic takes least of a frame's time, and what comes nearest."""
+    said, gain = list[str](), 1.0
+    for cell, trials in comparison.cells.items():
+        names = sorted({name for one in trials for name in one.evidence[PER_FRAME]})
+        found = best_of({name: observations(trials, f"{PER_FRAME}.{name}.total") for name in names}, None)
+        if isinstance(found, Choice) and not found.unsure:
+            said.append(f"{cell}: {_choice(found, 'the fastest per frame', 1)}")
+            gain = max([gain, *(one.value for one in found.slower.values())])
+    if not said:
+        return None
+    text = f"{comparison.name}: {' '.join(said)}{_ACCURACY}"
+    return Best(comparison, text, gain, tuple(one.name for one in comparison.trials))
+
+
 def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: NoiseFloor | None = None) -> Best | None:
     """Which cell of a comparison takes least of an image's wall time; None where there is nothing to choose.
 
@@ -141,13 +170,14 @@ def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: Noi
     cells that have in common what is given: of those that most of the cells have, so images, their sides and the model
     among it.
     """
-    firsts = {cell: trials[0].settings for cell, trials in comparison.cells.items()}
-    given = {cell: tuple(repr(settings.get(key)) for key in _GIVEN) for cell, settings in firsts.items()}
-    usual = max(given.values(), key=list(given.values()).count)
-    cells = {cell: trials for cell, trials in comparison.cells.items() if given[cell] == usual}
+    kinds = {cell: given(trials[0]) for cell, trials in comparison.cells.items()}
+    usual = max(kinds.values(), key=list(kinds.values()).count)
+    cells = {cell: trials for cell, trials in comparison.cells.items() if kinds[cell] == usual}
     images = next(iter(cells.values()))[0].figure("images")
     different = varied([trials[0] for trials in cells.values()])
-    if comparison.video or not different or images is None:
+    if comparison.video:
+        return best_library(comparison)
+    if not different or images is None:
         return None
     found = best_of({cell: observations(trials, WALL) for cell, trials in cells.items()}, floor)
     said, gain = f"{comparison.name}: {_choice(found)}", 1.0
@@ -193,19 +223,20 @@ def by_gain(bests: Iterable[Best]) -> list[Best]:
     return sorted(bests, key=lambda one: -one.gain)
 
 
-def _choice(found: Choice | NoEstimate, what: str = "the fastest from submission to the last row") -> str:
+def _choice(
+    found: Choice | NoEstimate, what: str = "the fastest from submission to the last row", most: int = _NAMED
+) -> str:
     if isinstance(found, NoEstimate):
         return f"no choice: {found.reason}."
     ends = [f"{joined(found.as_good)} not shown to be slower"] if found.as_good else []
     ends += [
         f"{name} takes {one.value:.3g} times as long ({one.low:.3g} to {one.high:.3g})"
-        for name, one in sorted(found.slower.items(), key=lambda pair: pair[1].value)[:_NAMED]
+        for name, one in sorted(found.slower.items(), key=lambda pair: pair[1].value)[:most]
     ]
-    if len(found.slower) > _NAMED:
-        ends.append(f"{len(found.slower) - _NAMED} others are slower still")
-    ends += [f"not sure: {text}" for text in found.unsure[:_NAMED]]
+    if len(found.slower) > most:
+        ends.append(f"{count_text(len(found.slower) - most, 'other')} longer still")
+    ends += [f"not sure: {text}" for text in found.unsure[:most]]
     return "; ".join([f"{found.best} is {what}", *ends]) + "."
 
 
-_NAMED = 4
 _ACCURACY = " What that costs in accuracy is another figure: precision against speed and accuracy."

@@ -61,12 +61,13 @@ def _scales(studies: Sequence[Study]) -> list[Said]:
     where = f"Measured on {study.setting.host}" + (f", a paper core at {core:g} of a host core" if core else "")
     where += f": {', '.join(dict.fromkeys((study.run.name, one.family.name)))}."
     many = _of_jobs(study, advising.many_images, one)
+    limit = _of_jobs(study, advising.limit_of_jobs, one)
     texts = [*scaling.said(one, floor), scaling.law_text(one), scaling.paid_text(one, floor), where]
     others = [
         Said(scaling.said(other, of.setting.floor)[0], other.trials) for of, other in _other_engines(studies, one)
     ]
     first, *rest = said(texts, one.trials)
-    return [first, *many, *rest, *others]
+    return [first, *many, *limit, *rest, *others]
 
 
 def _of_jobs(study: Study, tell: Callable[[Scaled, JobTimes], list[str]], one: Scaled) -> list[Said]:

@@ -10,6 +10,7 @@ from experiments.report.text import number_text
 
 # The workload of Table 1, whose trials have times per frame instead of per image.
 PER_FRAME = "per_frame"
+GIVEN = ("images", "image_side", "link", "limit", "timing", "model", "image_size")
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ def _families(comparison: Comparison, free: set[str], key: Callable[[Trial], obj
         Family(_name(comparison, first, shown), comparison, cells) for first, cells in zip(firsts, kept, strict=True)
     ]
     return tuple(sorted(made, key=lambda one: -len(one.cells)))
+
+
+def given(trial: Trial) -> tuple[str, ...]:
+    """What is given to a job and not chosen: between cells that differ in it there is no choice."""
+    return tuple(repr(trial.settings.get(key)) for key in GIVEN)
 
 
 def alike(family: Family) -> tuple[Trial, ...]:

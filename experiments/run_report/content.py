@@ -9,7 +9,8 @@ from typing import Any
 
 from experiments.analysis import statistics
 from experiments.analysis.statistics import NoEstimate, Summary, outliers, summary
-from experiments.analysis.trials import TRIAL, observations
+from experiments.analysis.trials import CUT, OLD, TRIAL, observations
+from experiments.bench.provenance import DIRTY
 from experiments.claims.sides import STAGE_3
 from experiments.figures.drawn import Cell
 from experiments.report import topology_drawing
@@ -25,7 +26,7 @@ from experiments.store.records import RECORDS
 from experiments.types import ClusterSpec
 
 # Figures of a cell in the table of cells: path in the record, and what it is. Worker-seconds are executors x stage.
-CELL_FIGURES = ((STAGE_3, "stage (s per image)"), (WALL, "wall (s per image)"))
+CELL_FIGURES = ((STAGE_3, "stage (s per image)"), (WALL, "to the last row (s per image)"))
 _SHOWN_REASONS = 3
 
 
@@ -53,7 +54,8 @@ def cells_table(study: Study, lines: Lines) -> Table:
 
 def notices(runs: Runs, studies: Sequence[Study], problems: Sequence[str]) -> list[str]:
     """What a reader must know before the figures: what is missing, failed, left out, or too few."""
-    found = [f"{run.name}: {text}" for run in runs.folders for text in (*run.lacking, *_unfinished(run))]
+    found = [f"{run.name}: {text}" for run in runs.folders for text in (*run.lacking, *_unfinished(run), *_dirty(run))]
+    found += _speeds(runs)
     for why, names in runs.trials.left_out.items():
         if why != "skipped":
             found.append(f"{count_text(len(names), 'trial')} {why}, in no figure: {_some(names)}")
@@ -85,9 +87,49 @@ def _unfinished(run: RunFolder) -> Iterator[str]:
         yield f"not finished, or with failures: {_some(short)} trials measured; `clusterbed run --resume` goes on"
 
 
-def failures(runs: Runs) -> list[tuple[str, str, str]]:
+def _dirty(run: RunFolder) -> Iterator[str]:
+    """Blocks that were measured with code that is in no commit."""
+    for block in run.environment.get("blocks", ()):
+        if str(block.get("commit", "")).endswith(DIRTY):
+            yield f"block {block.get('block')} was measured with changes that are in no commit, on {block['commit']}"
+
+
+def _speeds(runs: Runs) -> list[str]:
+    """Where the hosts of the blocks differ in speed, by how much."""
+    seconds: dict[str, list[float]] = {}
+    for run in runs.folders:
+        for block in run.environment.get("blocks", ()):
+            for isa, one in (block.get("calibration") or {}).items():
+                seconds.setdefault(isa, []).append(float(one))
+    return [
+        f"hosts differ in speed: with {isa} a small network takes {measured_text(min(own))} to "
+        f"{measured_text(max(own))} s per image on one core, so times of two sections may be of two speeds"
+        for isa, own in seconds.items()
+        if max(own) > (1 + statistics.SAME) * min(own)
+    ]
+
+
+def skipped(study: Study) -> list[str]:
+    """Of the comparison's cells, those that could not be run, and why."""
+    own = (one for one in study.run.plan.get("cells", ()) if one.get("comparison") == study.comparison.name)
+    return [f"{one['cell']}: {'; '.join(map(str, one['skipped']))}" for one in own if one.get("skipped")]
+
+
+def notes(study: Study) -> list[str]:
+    """What the preset says of its cells."""
+    own = study.run.plan.get("cells", ())
+    return [f"{one['cell']}: {one['note']}" for one in own if one.get("note") and one["cell"] in study.comparison.cells]
+
+
+def _uncounted(runs: Runs) -> Iterator[tuple[str, str]]:
+    """(why, trial) of those that were measured and are left out."""
+    for why in (OLD, CUT):
+        yield from ((why, name) for name in runs.trials.left_out.get(why, ()))
+
+
+def failures(runs: Runs, lines: Lines) -> list[tuple[str, str, str]]:
     """(record, state, reasons) of each trial that is in no figure, skipped cells included."""
-    found = []
+    found = [(lines.text([name]), "measured", why) for why, name in _uncounted(runs)]
     for run in runs.folders:
         for line, record in enumerate(run.records, start=1):
             if record.get("kind") == TRIAL and record.get("status") != "measured":
@@ -120,23 +162,24 @@ def _timed(study: Study) -> Iterator[tuple[str, str]]:
 
 
 def trials_table(runs: Runs) -> Table:
-    """Every record, which is what all numbers go back to."""
-    rows = []
+    """Every record, which is what all numbers go back to; of measured ones that are not counted also why."""
+    rows, why = [], {name: why for why, name in _uncounted(runs)}
     for run in runs.folders:
         for line, record in enumerate(run.records, start=1):
             per_image = record.get("per_image") or {}
             head = [record.get(key) for key in ("trial", "cell", "block", "round", "kind", "status")]
+            head.append(why.get(runs.name_of(run, str(record.get("trial")))))
             times = [per_image.get("stage_3"), per_image.get("wall"), record.get("seconds")]
             rows.append((run.name, line, *head, *times))
-    columns = ("run", "line", "trial", "cell", "block", "round", "kind", "state", "stage (s per image)")
-    return Table("trials", (*columns, "wall (s per image)", "trial (s)"), tuple(rows))
+    columns = ("run", "line", "trial", "cell", "block", "round", "kind", "state", "not counted")
+    return Table("trials", (*columns, *(name for _, name in CELL_FIGURES), "trial (s)"), tuple(rows))
 
 
 def topologies(runs: Runs, raw: RawFiles) -> list[Mapping[str, Any]]:
     """The clusters of each run, drawn as they were run."""
     found = list[Mapping[str, Any]]()
     for run in runs.folders:
-        clusters = [_drawn(spec) for spec in raw.clusters(run)]
+        clusters = [_drawn(spec, _cells_on(spec.name, run)) for spec in raw.clusters(run)]
         if clusters:
             found.append({"run": run.name, "clusters": clusters})
     return found
@@ -181,7 +224,11 @@ def _block(block: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in pairs if value not in (None, "")]
 
 
-def _drawn(spec: ClusterSpec) -> Mapping[str, Any]:
+def _cells_on(cluster: str, run: RunFolder) -> list[str]:
+    return list(dict.fromkeys(str(one["cell"]) for one in run.records if one.get("cluster") == cluster))
+
+
+def _drawn(spec: ClusterSpec, cells: Sequence[str]) -> Mapping[str, Any]:
     nodes = [
         Node(
             name=node.name,
@@ -201,6 +248,7 @@ def _drawn(spec: ClusterSpec) -> Mapping[str, Any]:
     return {
         "name": spec.name,
         "manager": spec.manager,
+        "cells": cells,
         "wide": topology_drawing.draw(topology, topology_drawing.WIDE, text),
         "narrow": topology_drawing.draw(topology, topology_drawing.NARROW, text),
     }

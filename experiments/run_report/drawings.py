@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from experiments.analysis.decomposition import Decomposition
 from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, Summary, ratio, summary
-from experiments.analysis.trials import PAID, Trial, observations
+from experiments.analysis.trials import PAID, Trial, observations, varied
 from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
 from experiments.claims.types import Fact
@@ -20,7 +20,7 @@ from experiments.figures.loads import Load, loads_readable, loads_stacked
 from experiments.figures.tables import Bar, Curve
 from experiments.figures.trials import Split, where_time_goes
 from experiments.run_report.causes import Part
-from experiments.run_report.cells import PER_FRAME, Comparison, label
+from experiments.run_report.cells import GIVEN, PER_FRAME, Comparison, given, label, settings_text
 from experiments.run_report.scaling import Scaled
 
 # More bars, or curves, than this in one figure cannot be read; the others are in the table of all cells.
@@ -168,7 +168,7 @@ def _contest(setting: Setting, contest: Contest, cells: Sequence[str]) -> Shown:
 
 
 def _partitions(setting: Setting) -> Iterator[Shown]:
-    """Where cells differ in partitions: as read, and repartitioned."""
+    """Where cells differ in partitions: as read, and repartitioned; a curve for each kind of job."""
     trials = [
         one
         for one in setting.comparison.trials
@@ -177,14 +177,19 @@ def _partitions(setting: Setting) -> Iterator[Shown]:
     numbers = {one.figure(_PREDICTED) for one in trials}
     if len(numbers - {None}) < 2:
         return
-    ways: Mapping[str, Callable[[Trial], bool]] = {
-        "as read": lambda one: one.settings.get("repartition") is None,
-        "repartitioned": lambda one: one.settings.get("repartition") is not None,
-    }
+    kinds: dict[tuple[str, ...], list[Trial]] = {}
+    for one in trials:
+        way = "as read" if one.settings.get("repartition") is None else "repartitioned"
+        kinds.setdefault((way, *given(one)), []).append(one)
+    differing = [key for key in varied([own[0] for own in kinds.values()]) if key in GIVEN]
     block = setting.comparison.block
     found = [
-        Curve(name, block, tables.points([one for one in trials if chosen(one)], STAGE_3, _PREDICTED, block))
-        for name, chosen in ways.items()
+        Curve(
+            ", ".join(filter(None, (way, settings_text(own[0].settings, differing)))),
+            block,
+            tables.points(own, STAGE_3, _PREDICTED, block),
+        )
+        for (way, *_), own in kinds.items()
     ]
     yield setting.shown(curves.curves(curves.PARTITIONS, found, setting.about()), [one.name for one in trials])
 

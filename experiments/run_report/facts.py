@@ -17,7 +17,7 @@ from experiments.analysis.decomposition import Decomposition, decompose
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import Trial
 from experiments.bench.store import BENCH, read_latest
-from experiments.claims.sources import SYNCHRONY, from_bench, from_manifest, from_synchrony
+from experiments.claims.sources import SYNCHRONY, SYNCHRONY_TRIALS, from_bench, from_manifest, from_synchrony
 from experiments.claims.types import Evidence, Fact
 from experiments.errors import UserError
 from experiments.run_report.raw import RawFiles
@@ -27,7 +27,6 @@ from experiments.store.records import replace as write
 Content = TypeVar("Content")
 
 FACTS = "facts.json"
-_SYNCHRONY_TRIALS = Path(SYNCHRONY) / "trials.jsonl"
 
 
 def evidence_of(runs: Runs, folder: Path, bench: Path = BENCH, raw: RawFiles | None = None) -> Evidence:
@@ -36,7 +35,7 @@ def evidence_of(runs: Runs, folder: Path, bench: Path = BENCH, raw: RawFiles | N
     """
     kept = read_facts(folder / FACTS)
     facts = kept if kept is not None else from_bench(read_latest(bench))
-    beside, hosts = from_synchrony(_lines(folder / _SYNCHRONY_TRIALS))
+    beside, hosts = from_synchrony(_lines(folder / SYNCHRONY / SYNCHRONY_TRIALS))
     trials = replace(runs.trials, counted=(*runs.trials.counted, *beside))
     return Evidence(trials, facts, {**runs.hosts, **hosts}, _parts(raw or RawFiles(runs), frozenset(hosts)))
 

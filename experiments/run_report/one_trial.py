@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
+from statistics import fmean, median
 
 from experiments.analysis.trials import Trial, observations
 from experiments.figures.trials import (
@@ -45,7 +45,9 @@ def one_trial(setting: Setting, raw: RawFiles) -> Iterator[Shown]:
     about = setting.about()
     nodes = list(trial.evidence.get("hosts", {}))
     tasks = raw.tasks(trial) or ()
-    yield setting.shown(tasks_over_time(trial.name, tasks, nodes, about), [trial.name])
+    yield setting.shown(
+        tasks_over_time(trial.name, tasks, nodes, about, trial.figure("phases.driver_start")), [trial.name]
+    )
     own = setting.comparison.here[cell]
     # What nodes with different processors do in a core is not known beforehand: no share is expected of them.
     cores = {} if raw.unequal([trial]) else raw.cores(trial)
@@ -64,6 +66,6 @@ def _work(trials: Sequence[Trial], cores: Mapping[str, float]) -> list[NodeWork]
             by_node.setdefault(host, []).append(one.figure(f"hosts.{host}.images") or 0.0)
     whole, images = sum(cores.values()), trials[0].figure("images") or 0.0
     return [
-        NodeWork(node, median(counts), images * cores[node] / whole if node in cores else None, len(counts))
+        NodeWork(node, fmean(counts), images * cores[node] / whole if node in cores else None, len(counts))
         for node, counts in sorted(by_node.items())
     ]

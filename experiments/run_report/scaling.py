@@ -14,7 +14,7 @@ from experiments.claims.sides import STAGE_3
 from experiments.figures import tables
 from experiments.figures.tables import Curve, SpeedUp
 from experiments.report.text import number_text, percent_text, ratio_text
-from experiments.run_report.cells import Comparison, Family, families, weak_families
+from experiments.run_report.cells import Comparison, Family, families, settings_text, weak_families
 
 WALL = "per_image.wall"
 # From this efficiency on, more workers are said to help in proportion.
@@ -22,6 +22,8 @@ _PROPORTIONAL = 0.9
 # Below this one the losses are larger than the gain.
 _HALF = 0.5
 _MOST_FAMILIES = 24
+# Settings that every sentence on a family names beside its engine: without them two families only look alike.
+_TOLD = ("model", "images", "image_side", "timing")
 # A fit within bounds ends near 0 and never at it.
 _NAUGHT = 1e-5
 
@@ -111,11 +113,13 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
     if one.gain.few:
         short = f"Too few trials to say ({gain.n} pairs of {statistics.ENOUGH})"
     whole = "" if isinstance(one.whole, NoEstimate) else f", the whole job {_number(one.whole.estimate)} times"
-    with_ = f" with the engine {one.engine}" if one.engine else ""
+    of = [f"engine {one.engine}"] if one.engine else []
+    of += [text] if (text := settings_text(one.family.trials[0].settings, _TOLD)) else []
     return [
-        f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{with_}{whole}.",
+        f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{whole}"
+        + (f" ({', '.join(of)})." if of else "."),
         f"That is an efficiency of {percent_text(efficiency.value)} ({percent_text(efficiency.low)} to "
-        f"{percent_text(efficiency.high)}; 95 % intervals, {gain.n} paired trials).",
+        f"{percent_text(efficiency.high)}) against {least}; 95 % intervals, {gain.n} paired trials.",
     ]
 
 
@@ -144,7 +148,7 @@ def law_text(one: Scaled) -> str:
             "" if check.holds else f", but it misses the times at {check.at:g} workers by {percent_text(check.largest)}"
         )
         texts.append(f"{law.law.name}: {named}{bad}{_limit(law)}")
-    return f"Of jobs of {one.family.images} images: {'. '.join(texts)}."
+    return f"Of the stage, in jobs of {one.family.images} images: {'. '.join(texts)}."
 
 
 def _limit(law: Fit) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from experiments.analysis.advice import Wish
+from experiments.analysis.decomposition import PARTS
 from experiments.claims.ledger import QUESTIONS, as_json, ledger, load_claims
-from experiments.claims.types import Entry, Evidence
+from experiments.claims.types import HOLDS, Evidence
 from experiments.errors import RunFailed, UserError
 from experiments.figures.drawn import Drawn, save
 from experiments.run_report import balance, content, page
@@ -68,18 +69,20 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
             "began": content.began(runs),
             "answers": [_answer(one, lines) for one in told],
             "notices": content.notices(runs, found.found, [*problems, *raw.problems]),
-            "verdicts": _counts(claims),
+            "verdicts": _counts(one.verdict.direction for one in claims),
+            "sizes": _counts(one.verdict.size for one in claims if one.verdict.direction == HOLDS),
             "claims": [(one, lines.text(one.verdict.trials)) for one in claims],
             "questions": [(one, lines.text(one.verdict.trials)) for one in questions],
             "deviations": deviations(runs.trials.counted, evidence.hosts.values()),
             "job_deviations": of_jobs(runs.trials.counted),
             "sections": sections,
             "topologies": content.topologies(runs, raw),
-            "failures": content.failures(runs),
+            "failures": content.failures(runs, lines),
             "outliers": content.outlier_rows(found.found),
             "environments": content.environments(runs),
             "trials": page.table(content.trials_table(runs), most=_MOST_TRIALS),
             "versions": _versions(evidence),
+            "parts": PARTS,
         }
     )
     _replace(folder / REPORT, html)
@@ -134,6 +137,8 @@ def _section(study: Study, drawer: _Drawer) -> Mapping[str, Any]:
         "run": study.run.name,
         "title": study.run.title if comparison.name == comparison.preset else f"{study.run.title}: {comparison.name}",
         "ours": study.run.ours,
+        "skipped": content.skipped(study),
+        "notes": content.notes(study),
         "host": study.setting.host,
         "core": comparison.core,
         "cells": page.table(content.cells_table(study, lines)) if not comparison.video else None,
@@ -202,10 +207,11 @@ def _kept(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {"schema": SCHEMA}
 
 
-def _counts(claims: Sequence[Entry]) -> dict[str, int]:
+def _counts(words: Iterable[str]) -> dict[str, int]:
+    """How often each comes, in the order in which they first come."""
     found: dict[str, int] = {}
-    for one in claims:
-        found[one.verdict.direction] = found.get(one.verdict.direction, 0) + 1
+    for one in words:
+        found[one] = found.get(one, 0) + 1
     return found
 
 

@@ -17,12 +17,12 @@ IMAGES = (48, 96)
 
 
 def times(law: Law, *parameters: float, images: Sequence[int] = IMAGES, noise: float = 0.001) -> JobTimes:
-    """20 s once, and half a second per image on one worker; three jobs of each kind."""
+    """20 s once, and half a second per image on one worker; five jobs of each kind."""
     made = [
         Job(workers, count, (20 + count * 0.5 * float(law.relative(workers, *parameters))) * (1 + noise * off), 1)
         for workers in (1, 2, 4, 6)
         for count in images
-        for off in (-1, 0, 1)
+        for off in (-1, -0.5, 0, 0.5, 1)
     ]
     found = jobs.fit(made)
     assert isinstance(found, JobTimes)
@@ -75,6 +75,21 @@ def test_without_a_limit_the_fewest_that_are_nearly_as_fast_are_advised_beside_t
     scattered = advice.workers_for(Wish(96), times(AMDAHL, 0.9, noise=0.2)).workers
     assert scattered is not None
     assert scattered > 1
+
+
+def test_where_only_the_fastest_is_shown_to_be_fast_it_is_not_called_the_fewest() -> None:
+    found = advice.workers_for(Wish(96), times(AMDAHL, 0.0))
+    assert found.workers == 6
+    assert found.said.startswith("6 workers for 96 images, the fastest measured; of fewer none are shown to be within")
+
+
+def test_few_jobs_of_a_kind_are_a_warning_and_each_cost_says_whether_it_was_measured() -> None:
+    few = jobs.fit([Job(n, 48, 20 + 24 / n * s, 1) for n in (1, 2, 4, 6) for s in (0.99, 1.0, 1.01)])
+    assert isinstance(few, JobTimes)
+    found = advice.workers_for(Wish(48), few)
+    assert found.warnings == ("it rests on 3 jobs of a kind; 5 are needed",)
+    known = {one.workers: one.known for one in found.costs}
+    assert (known[2], known[3], known[7]) == ("yes", "between", "beyond")
 
 
 def test_one_number_of_images_says_nothing_of_another() -> None:

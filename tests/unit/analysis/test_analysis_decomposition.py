@@ -138,7 +138,7 @@ def test_missing_evidence_is_no_zero() -> None:
     complete = split(job(workers, used=sampled))
     assert complete.unmeasured == ()
     assert "not measured" not in decomposition.sentence("a", complete)
-    assert decomposition.sentence("a", split(job(workers))).endswith("; not measured: throttled.")
+    assert decomposition.sentence("a", split(job(workers))).endswith("; not measured, or not wholly: throttled.")
     both = decomposition.mean_of([complete, split(job(workers))])
     assert isinstance(both, Decomposition)
     assert both.unmeasured == ("throttled",)
@@ -150,6 +150,11 @@ def test_what_is_read_lazily_in_tasks_of_another_phase_is_not_measured() -> None
     assert "reading" not in split(job(phases=phases, settings={"timing": "materialised"})).unmeasured
     # An engine setting may choose the timing: then the cell's settings do not say it.
     assert "reading" in split(job(phases=phases, settings={}, job={"timing": "paper"})).unmeasured
+    # What workers do not say of compute is not all that may be missing of it.
+    workers = [{"host": host, "infer_seconds": 1.0} for host in "ab"]
+    assert "compute" not in split(job(workers, phases=phases, settings={"timing": "paper"})).unmeasured
+    preprocessed = {**phases, "preprocess": 0.1}
+    assert "compute" in split(job(workers, phases=preprocessed, settings={"timing": "paper"})).unmeasured
     del phases["read"]
     assert "reading" not in split(job(phases=phases, settings={"timing": "paper"})).unmeasured
 
@@ -208,13 +213,16 @@ def test_sentences_are_made_from_the_numbers() -> None:
     )
     assert decomposition.difference("2 cores", first, "4 cores", second) == (
         "4 cores takes 24 % less than 2 cores, 0.760 s against 1.00 s per image; what changed: compute -0.250 s, "
-        "driver +0.080 s, reading -0.070 s."
+        "driver +0.080 s, reading -0.070 s; quotas stopped nodes for -0.300 s, which are counted with what they "
+        "stopped."
     )
     assert "takes as long as" in decomposition.difference("a", first, "b", first)
     assert "no part by 5 %" in decomposition.difference("a", first, "b", first)
     unseen = decomposition.not_told("a", first, "b", second, "which is not beyond noise")
-    assert unseen.startswith("b is not told from a: ")
+    assert unseen.startswith("b cannot be told from a: ")
     assert unseen.endswith(" per image, which is not beyond noise.")
+    few = decomposition.not_judged("a", first, "b", second, "4 pairs of trials; 5 are needed")
+    assert few == "b beside a is not judged: 0.760 s against 1.00 s per image, 4 pairs of trials; 5 are needed."
 
 
 def test_means_add_up() -> None:

@@ -134,3 +134,10 @@ def test_the_same_jobs_give_the_same_numbers() -> None:
 def test_what_is_no_job_is_refused(job: Job) -> None:
     with pytest.raises(RunFailed, match="no such job"):
         jobs.fit([job])
+
+
+def test_the_limit_is_what_no_worker_takes_away() -> None:
+    found = fitted(made(0, noise=0.0))
+    least = 93 + 48 * 0.08
+    assert found.limit(1, 48).value == pytest.approx(true_seconds(1, 48) / least)
+    assert found.repeats == 5

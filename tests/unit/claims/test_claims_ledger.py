@@ -180,7 +180,11 @@ def test_of_several_rules_the_first_that_speaks_decides_and_the_others_are_told(
     )
     found = ledger.judge(claim, both)
     assert (found.direction, found.size) == (HOLDS, "agrees within both uncertainties")
-    assert [text for text in found.conditions if text.startswith("also: reversed: table-2")]
+    assert [
+        text
+        for text in found.conditions
+        if text.startswith("also: reversed: time per image from submission to the last row, table-2")
+    ]
 
 
 def test_where_no_rule_decides_the_one_that_saw_something_is_told() -> None:

@@ -141,7 +141,7 @@ def test_sizes_are_compared_along_the_papers_direction(ours: Estimate, paper: li
 def test_what_is_missing_is_said() -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
     nothing = rules.ratio(rule, evidence(trials(A, 1.0)))
-    assert (nothing.direction, nothing.said) == (NOT_MEASURED, "No trial of made: b.")
+    assert (nothing.direction, nothing.said) == (NOT_MEASURED, "No trial of made: b, time of the stage per image.")
     single = rules.ratio(rule, evidence(trials(A, 1.0, rounds=1), trials(B, 1.0, rounds=1)))
     assert single.direction == NOT_MEASURED
     assert "an interval needs 2" in single.said
@@ -171,21 +171,21 @@ def test_the_fastest(times: tuple[float, float, float], direction: str) -> None:
     assert verdict.direction == direction
     assert verdict.ours is not None
     assert verdict.ours.value == pytest.approx(times[0] / min(times[1:])), "the nearest rival decides"
-    assert verdict.unit == f"made: a over made: {'b' if times[1] <= times[2] else 'c'}"
+    assert verdict.unit == f"time of the stage per image, made: a over made: {'b' if times[1] <= times[2] else 'c'}"
     assert verdict.size == rules.size_of(
         Estimate(times[0] / times[2], times[0] / times[2], times[0] / times[2], 5), [0.70, 0.73, 0.75]
     )
     assert len(verdict.trials) == 15
-    assert verdict.sized.endswith("over made: c")
+    assert verdict.sized.endswith("over made: c, time of the stage per image")
 
 
 def test_the_fastest_among_times_that_scatter_is_undecided_and_shows_what_decides() -> None:
     rule = FastestRule.model_validate({"winners": [A], "rivals": [B, C]})
     scatter = rules.fastest(rule, evidence(trials(A, *WIDE), trials(B, *FLAT), trials(C, 9.0)))
-    assert (scatter.direction, scatter.unit) == (UNDECIDED, "made: a over made: b")
+    assert (scatter.direction, scatter.unit) == (UNDECIDED, "time of the stage per image, made: a over made: b")
     # A rival that is faster decides, also beside one that might be faster still.
     beaten = rules.fastest(rule, evidence(trials(A, *FLAT), trials(B, 0.8), trials(C, 0.1, 9.0, 0.2, 8.0, 0.7)))
-    assert (beaten.direction, beaten.unit) == (REVERSED, "made: a over made: b")
+    assert (beaten.direction, beaten.unit) == (REVERSED, "time of the stage per image, made: a over made: b")
 
 
 def test_the_fastest_needs_all_its_rivals() -> None:
@@ -359,6 +359,31 @@ def test_a_ratio_says_what_it_is_of() -> None:
     assert rules.ratio(rule, evidence(*both)).said.endswith(", 1.20 s over 2.40 s in the block with most trials.")
 
 
+def test_medians_that_pairs_contradict_are_said_to_be_no_pairs() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
+    plain = rules.ratio(rule, evidence(trials(A, *[1.1] * 5), trials(B, *[1.0] * 5))).said
+    assert "the median of pairs" not in plain
+    # By pairs the first takes a tenth longer in most rounds; its median over all rounds is the smaller one.
+    apart = trials(A, 1.0, 1.0, 1.0, 5.0, 5.0), trials(B, 0.9, 0.9, 1.2, 4.5, 6.0)
+    said = rules.ratio(rule, evidence(*apart)).said
+    assert "1.11" in said
+    assert "the median of pairs of one round; over all rounds medians are 1.00 s over 1.20 s" in said
+
+
+def test_an_undecided_ratio_says_why() -> None:
+    rule = RatioRule.model_validate({"above": A, "below": B, "expect": "same"})
+    wide = rules.ratio(rule, evidence(trials(A, 1.0, 1.1, 1.2, 1.3, 1.4), trials(B, *[1.0] * 5)))
+    assert wide.direction == UNDECIDED
+    assert wide.said.endswith("; the interval reaches beyond 10 %.")
+
+
+def test_what_a_verdict_means_is_said_where_the_rule_knows() -> None:
+    keys = {"present": A, "absent": B, "varies": ["x"], "expect": "none", "means": {"refuted": "so it need not be"}}
+    rule = CauseRule.model_validate(keys)
+    assert causes.cause(rule, evidence(trials(A, 2.0), trials(B, 1.0))).said.endswith(": so it need not be.")
+    assert "so it need not be" not in causes.cause(rule, evidence(trials(A, 1.0), trials(B, 1.0))).said
+
+
 def test_conditions_are_those_of_the_job_where_an_engine_setting_chose_them() -> None:
     rule = RatioRule.model_validate({"above": A, "below": B, "expect": "less"})
     jobs = {
@@ -381,7 +406,9 @@ def test_a_figure_without_bounds_is_told_beside_the_others() -> None:
     rule = BoundsRule(bounds=[Bound(side=beside), Bound(side=A, at_most=1)])
     verdict = levels.bounds(rule, evidence(trials(beside, *[7.0] * 5), trials(A, *[1.0] * 5)))
     assert verdict.direction == HOLDS
-    assert verdict.said == "made: a, time of read: 7 s; made: a: 1 s (at most 1 in 5 of 5 trials)."
+    assert verdict.said == (
+        "made: a, time of read: 7 s; made: a, time of the stage per image: 1 s (asked: at most 1; so in 5 of 5 trials)."
+    )
 
 
 def test_a_rule_that_asks_nothing_is_refused_and_one_thing_told_beside_may_be_missing() -> None:
@@ -389,7 +416,10 @@ def test_a_rule_that_asks_nothing_is_refused_and_one_thing_told_beside_may_be_mi
         BoundsRule(bounds=[Bound(side=A)])
     rule = BoundsRule(bounds=[Bound(side=side(cell="a", figure="phases.read")), Bound(side=A, at_most=1)])
     verdict = levels.bounds(rule, evidence(trials(A, *[1.0] * 5)))
-    assert (verdict.direction, verdict.said) == (HOLDS, "made: a: 1 s (at most 1 in 5 of 5 trials).")
+    assert (verdict.direction, verdict.said) == (
+        HOLDS,
+        "made: a, time of the stage per image: 1 s (asked: at most 1; so in 5 of 5 trials).",
+    )
 
 
 def test_too_few_pairs_leave_the_word_to_the_next_rule() -> None:
@@ -454,8 +484,9 @@ def test_a_part_of_a_loss(driver: float, other: float, direction: str, share: st
     parts = {"a": {"compute": 1.0 + other, "driver": driver}, "b": {"compute": 2.0, "start-up": 50.0}}
     verdict = claim_parts.part(part_rule(), evidence(trials(A, 1.0), trials(B, 1.0), parts=parts))
     assert verdict.direction == direction
-    assert f"driver and writing: {share}" in verdict.said
-    assert "of what made: a takes longer than made: b, over 2, which is 50 %" in verdict.said
+    assert f"driver and writing make {share}" in verdict.said
+    assert verdict.said.startswith("Start-up left aside, made: a loses 50 %")
+    assert "against 2 times the cores of made: b; " in verdict.said
     assert len(verdict.trials) == 10
 
 

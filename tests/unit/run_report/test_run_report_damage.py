@@ -101,6 +101,49 @@ def test_a_failed_trial_is_in_no_point(tmp_path: Path) -> None:
     assert next(csv.DictReader(io.StringIO(text)))["n"] == "4"
 
 
+@pytest.mark.usefixtures("_no_figures")
+def test_an_older_content_is_listed_with_the_trials_that_are_in_no_figure(tmp_path: Path) -> None:
+    run = small(tmp_path / "run")
+    first = records(run)[0]
+    rewrite(run, lambda one: {**one, "hash": "older"} if one["trial"] == first["trial"] else one)
+    html = report_of(run)
+    assert "1 trial of an older content, in no figure" in html
+    assert re.search(
+        r'<td class="file">run/records.jsonl, line 1</td><td>measured</td>\s*<td[^>]*>of an older content', html
+    )
+    text = base64.b64decode(Page(html).downloads["trials.csv"].partition("base64,")[2]).decode()
+    found = [row["not counted"] for row in csv.DictReader(io.StringIO(text))]
+    assert (found[0], set(found[1:])) == ("of an older content", {""})
+
+
+@pytest.mark.usefixtures("_no_figures")
+def test_code_that_is_in_no_commit_and_hosts_of_two_speeds_are_said(tmp_path: Path) -> None:
+    run = small(tmp_path / "run")
+    environment = json.loads((run / "environment.json").read_text())
+    (block,) = environment["blocks"]
+    blocks = [
+        {**block, "commit": f"{block['commit']}-dirty", "calibration": {"AVX2": 0.02}},
+        {**block, "block": 2, "calibration": {"AVX2": 0.03}},
+    ]
+    (run / "environment.json").write_text(json.dumps({**environment, "blocks": blocks}))
+    html = report_of(run)
+    assert "run: block 1 was measured with changes that are in no commit" in html
+    assert "block 2 was measured with" not in html
+    assert "hosts differ in speed: with AVX2 a small network takes 0.020 to 0.030 s per image" in html
+
+
+@pytest.mark.usefixtures("_no_figures")
+def test_cells_that_could_not_run_and_notes_stand_in_their_section(tmp_path: Path) -> None:
+    run = small(tmp_path / "run")
+    plan = json.loads((run / "plan.json").read_text())
+    plan["cells"][0]["note"] = "a note of the first"
+    plan["cells"].append({"cell": "too-large", "comparison": "made", "skipped": ["there is no such host"]})
+    (run / "plan.json").write_text(json.dumps(plan))
+    html = report_of(run)
+    assert "Not measured here: too-large: there is no such host." in html
+    assert f"Cells: {plan['cells'][0]['cell']}: a note of the first." in html
+
+
 def test_raw_files_that_are_missing_leave_their_figures_out(tmp_path: Path) -> None:
     run = small(tmp_path / "run")
     for path in [*(run / "tasks").iterdir(), *(run / "samples").iterdir()]:

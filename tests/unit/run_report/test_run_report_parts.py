@@ -88,8 +88,8 @@ def test_each_engine_has_its_sentence_and_the_one_with_most_workers_answers_firs
     run = RunFolder("made", Path(), "made", "made", "", 5, (), {}, {}, ())
     jobs = advising.jobs_of(next(one for one in setting.scaled if one.engine == "fused"))
     told, stops, _ = answer.answers([Study(run, setting, (), (), None, jobs, ())])
-    assert "times as fast as 1 with the engine fused" in told.said[0]
-    assert re.search(r"1\.71 .* with the engine bigdl", told.said[-1])
+    assert "(engine fused" in told.said[0]
+    assert re.search(r"1\.71 .*\(engine bigdl", told.said[-1])
     # Of one number of images nobody knows what a job takes once.
     assert not [text for text in (*told.said, *stops.said) if "once" in text]
     assert {"1-1-fused-6", "1-1-bigdl-6"} <= set(told.trials)
@@ -261,8 +261,8 @@ def test_what_changes_is_named_only_where_enough_pairs_tell_the_cells_apart() ->
         parts = Decomposition({**dict.fromkeys(PARTS, 0.0), "compute": 1.0}, 48, 2)
         more = Decomposition({**dict.fromkeys(PARTS, 0.0), "compute": 1.0, "driver": 0.5, "throttled": 0.5}, 48, 2)
         found = [
-            causes.Part("a", parts, tuple(f"1-{number}-a" for number in range(1, rounds + 1))),
-            causes.Part("b", more, tuple(f"1-{number}-b" for number in range(1, rounds + 1))),
+            causes.Part("a", parts, tuple(f"1-{number}-a" for number in range(1, rounds + 1)), {}),
+            causes.Part("b", more, tuple(f"1-{number}-b" for number in range(1, rounds + 1)), {}),
         ]
         return [said.text for said in causes.changes(found, one, None)]
 
@@ -271,8 +271,11 @@ def test_what_changes_is_named_only_where_enough_pairs_tell_the_cells_apart() ->
     assert text.startswith("b takes ")
     assert "driver +0.500 s" in text
     assert "throttled" not in text
+    assert text.endswith("; quotas stopped nodes for +0.500 s, which are counted with what they stopped.")
     (text,) = split(compared(a, same), 5)
     assert text.endswith("which is not beyond noise.")
     (text,) = split(compared(a[:4], slow[:4]), 4)
     assert text.endswith("4 pairs of trials; 5 are needed.")
     assert split(compared(a, trials("b", 4.0, 1)), 5) == []
+    # Half of the images cost more each: that is no change, and nothing is chosen between them.
+    assert split(compared(a, trials("b", 4.0, 2, images=24)), 5) == []
