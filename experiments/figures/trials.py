@@ -210,7 +210,7 @@ def throttling_over_time(trial: str, samples: Sequence[Sample], about: About) ->
         return nothing(name, f"{trial} has no two samples of a node")
     nodes = list(dict.fromkeys(node for node, _, _ in shares))
     figure, (axes,) = panels(height=1.6 + 0.35 * len(nodes))
-    shades = ScalarMappable(Normalize(0, 100), "cividis_r")
+    shades = ScalarMappable(Normalize(0, 100), "Blues")
     for row, node in enumerate(nodes):
         times = [one.t for one in samples if one.node == node]
         own = [100 * share for at, _, share in shares if at == node]

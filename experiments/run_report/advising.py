@@ -148,18 +148,21 @@ def _gains_with_images(one: Scaled, times: JobTimes) -> bool:
 
 
 def best_library(comparison: Comparison) -> Best | None:
-    """Of a video's cells: which library and arithmetic takes least of a frame's time, and what comes nearest."""
-    said, gain = list[str](), 1.0
+    """Of a video's cells: which library takes least of a frame's time, and by how much in the first of them."""
+    by_best: dict[str, dict[str, Choice]] = {}
     for cell, trials in comparison.cells.items():
         names = sorted({name for one in trials for name in one.evidence[PER_FRAME]})
         found = best_of({name: observations(trials, f"{PER_FRAME}.{name}.total") for name in names}, None)
         if isinstance(found, Choice) and not found.unsure:
-            said.append(f"{cell}: {_choice(found, 'the fastest per frame', 1)}")
-            gain = max([gain, *(one.value for one in found.slower.values())])
-    if not said:
+            by_best.setdefault(found.best, {})[cell] = found
+    if not by_best:
         return None
+    said = [
+        _choice(next(iter(own.values())), f"the fastest per frame in {joined([*own])}", 1) for own in by_best.values()
+    ]
+    slower = [one.value for own in by_best.values() for found in own.values() for one in found.slower.values()]
     text = f"{comparison.name}: {' '.join(said)}{_ACCURACY}"
-    return Best(comparison, text, gain, tuple(one.name for one in comparison.trials))
+    return Best(comparison, text, max([1.0, *slower]), tuple(one.name for one in comparison.trials))
 
 
 def best_cell(comparison: Comparison, floor: NoiseFloor | None, stage_floor: NoiseFloor | None = None) -> Best | None:

@@ -179,10 +179,10 @@ def _paid_once(one: Scaled) -> list[str]:
         return []
     most, least = number_text(one.most), number_text(one.least)
     return [
-        f"Above all what each worker uses whatever it computes, {range_text(found.once)} CPU-seconds, which more workers "
-        f"multiply: {percent_text(of_many)} of what {most} workers use, {percent_text(of_few)} on {least}.",
-        f"Each image takes {range_text(found.each)} CPU-seconds more, wherever it is computed: with more images the former "
-        "weighs less.",
+        f"Above all what each worker uses whatever it computes, {range_text(found.once)} CPU-seconds, which more "
+        f"workers multiply: {percent_text(of_many)} of what {most} workers use, {percent_text(of_few)} on {least}.",
+        f"Each image takes {range_text(found.each)} CPU-seconds more, wherever it is computed: with more images the "
+        "former weighs less.",
     ]
 
 

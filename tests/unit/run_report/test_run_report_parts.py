@@ -192,24 +192,38 @@ def test_precisions_stand_against_the_accuracy_that_was_measured() -> None:
     assert found["FP16, f32"][5] is None
 
 
-def test_a_video_has_a_bar_for_each_library() -> None:
-    made = [
+def video(cell: str, rounds: int = 5) -> list[Trial]:
+    """Two libraries, of which one takes half of the other's time."""
+    return [
         Trial(
-            name=f"{number}-exp-1",
+            name=f"{number}-{cell}",
             preset="table-1",
             comparison="table-1",
-            cell="exp-1",
+            cell=cell,
             block=1,
             round=number,
             core=None,
             settings={"model": "r50"},
-            evidence={"per_frame": {"torch": {"total": 2.0 + number / 100}, "onnx": {"total": 1.0 + number / 100}}},
+            evidence={"per_frame": {"torch": {"total": 2.0 + number / 50}, "onnx": {"total": 1.0 + number / 100}}},
         )
-        for number in range(1, 6)
+        for number in range(1, rounds + 1)
     ]
-    found = shown(compared(made))
+
+
+def test_a_video_has_a_bar_for_each_library() -> None:
+    found = shown(compared(video("exp-1")))
     assert list(found) == ["made-frames"]
     assert [(row[0], row[4]) for row in rows(found["made-frames"])] == [("exp-1, onnx", 5), ("exp-1, torch", 5)]
+
+
+def test_the_fastest_library_is_named_once_for_the_cells_that_agree() -> None:
+    found = advising.best_cell(compared(video("exp-1"), video("exp-2")), None)
+    assert found is not None
+    assert found.said.startswith(
+        "table-1: onnx is the fastest per frame in exp-1 and exp-2; torch takes 2 times as long (2 to 2)."
+    )
+    assert found.gain == pytest.approx(2)
+    assert advising.best_cell(compared(video("exp-1", rounds=4)), None) is None, "four pairs decide nothing"
 
 
 def test_more_cells_than_can_be_read_are_said_to_be_left_to_the_table() -> None:
@@ -251,6 +265,44 @@ def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
     path.write_text('schema = 1\n[[deviations]]\nwhat = "a"\npaper = "b"\nours = "{nothing}"\nwhy = "c"\n')
     with pytest.raises(UserError, match=r"nothing.* is not known; there are: versions\.spark, hosts"):
         deviations.deviations(made, [], path)
+
+
+# What stops it
+
+
+def test_what_each_worker_uses_whatever_it_computes_is_named_first() -> None:
+    def using(workers: int, once: float) -> list[Trial]:
+        own = {f"worker-{number}": 48 // workers for number in range(workers)}
+        seen = {
+            "hosts": {name: {"images": images} for name, images in own.items()},
+            "used": {name: {"cpu_s": once + 0.25 * images} for name, images in own.items()},
+        }
+        return [
+            replace(one, evidence={**one.evidence, **seen}) for one in trials(f"{workers}", 0.5 / workers**0.5, workers)
+        ]
+
+    def stops(once: float) -> list[str]:
+        (one,) = scaling.scaled(compared(*[using(workers, once) for workers in (1, 3, 6)]))
+        parts = [
+            causes.Part(
+                f"{workers}",
+                (whole := Decomposition({**dict.fromkeys(PARTS, 0.0), "compute": 1.0, "other": 0.5}, 48, workers)),
+                (),
+                {number: whole for number in range(1, 6)},
+            )
+            for workers in (1, 6)
+        ]
+        return causes.stops(one, parts)
+
+    first, each, then, *others = stops(20.0)
+    assert first == (
+        "Above all what each worker uses whatever it computes, 20 (20 to 20) CPU-seconds, which more workers multiply: "
+        "91 % of what 6 workers use, 62 % on 1."
+    )
+    assert each.startswith("Each image takes 0.25 (0.25 to 0.25) CPU-seconds more")
+    assert then == "By what was done, above all compute and the start of Python in tasks."
+    assert "compute +5.00 (+5.00 to +5.00) (decoding" in others[0]
+    assert stops(1.0)[0] == "Above all compute and the start of Python in tasks."
 
 
 # What changes from cell to cell
