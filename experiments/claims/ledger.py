@@ -90,7 +90,7 @@ def judge(claim: Claim, evidence: Evidence) -> Verdict:
         # Of those that decide nothing, what was seen says more than what was not measured.
         telling = telling or [one for one in found if one.trials] or found[:1]
     first, others = telling[0], telling[1:]
-    also = tuple(f"also: {_short(one)}: {one.said}" for one in others)
+    also = tuple(f"also: {_short(one)}: {one.said.removesuffix('.')}" for one in others)
     # A cause that was not looked into is open, whatever its rule calls that.
     direction = OPEN if claim.cause and first.direction == NOT_MEASURED else first.direction
     allowed = CAUSES if claim.cause else DIRECTIONS

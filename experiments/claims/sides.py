@@ -46,9 +46,10 @@ class Side(Shape):
 
 def over(above: Side, below: Side) -> str:
     """A ratio's two sides, in words: what they have in common once."""
-    if above.figure != below.figure:
-        return f"{above} over {below}"
-    return f"{words.of_figure(above.figure).name}, {above.cells} over {below.cells}"
+    one, other = (words.of_figure(side.figure).name for side in (above, below))
+    if one == other:
+        return f"{one}, {above.cells} over {below.cells}"
+    return f"{above.cells}, {one} over {other}" if above.cells == below.cells else f"{above} over {below}"
 
 
 class Unclear(Exception):

@@ -14,6 +14,8 @@ from experiments.claims.types import Fact
 SYNCHRONY = "synchrony"
 # Its file of trials.
 SYNCHRONY_TRIALS = "trials.jsonl"
+# Between file and number in the name of a trial that is named by where it lies.
+LINE = ", line "
 # The time of a trial's one phase.
 PHASE = "phase_seconds"
 # Behind the name of a cell in which a task failed.
@@ -99,7 +101,7 @@ def _synchrony_trial(number: int, line: Mapping[str, Any], tasks: int | None, bl
         if own is not None and failed is not None and tasks is not None:
             again = {"run_again": own - failed - tasks}
     return Trial(
-        name=f"{SYNCHRONY}/{SYNCHRONY_TRIALS}, line {number}",
+        name=f"{SYNCHRONY}/{SYNCHRONY_TRIALS}{LINE}{number}",
         preset=SYNCHRONY,
         comparison=SYNCHRONY,
         cell=cell,

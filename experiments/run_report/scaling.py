@@ -13,7 +13,7 @@ from experiments.bench.statistics import Estimate
 from experiments.claims.sides import STAGE_3
 from experiments.figures import tables
 from experiments.figures.tables import Curve, SpeedUp
-from experiments.report.text import number_text, percent_text, ratio_text
+from experiments.report.text import count_text, number_text, percent_text, ratio_text
 from experiments.run_report.cells import Comparison, Family, families, settings_text, weak_families
 
 WALL = "per_image.wall"
@@ -119,7 +119,8 @@ def said(one: Scaled, floor: NoiseFloor | None) -> list[str]:
         f"{short}: {most} workers do the stage of an image {_number(gain)} times as fast as {least}{whole}"
         + (f" ({', '.join(of)})." if of else "."),
         f"That is an efficiency of {percent_text(efficiency.value)} ({percent_text(efficiency.low)} to "
-        f"{percent_text(efficiency.high)}) against {least}; 95 % intervals, {gain.n} paired trials.",
+        f"{percent_text(efficiency.high)}) against {count_text(int(one.least), 'worker')}; 95 % intervals, {gain.n} "
+        "paired trials.",
     ]
 
 

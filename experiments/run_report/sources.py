@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from experiments.claims.sources import LINE
 from experiments.run_report.reading import Runs
 from experiments.store.records import RECORDS
 
@@ -26,23 +27,29 @@ class Lines:
         return cls(places)
 
     def text(self, trials: Iterable[str]) -> str:
-        """The records of these trials, by run: "table-6/records.jsonl, lines 2-5, 9". Trials of no run are named."""
-        by_run: dict[str, set[int]] = {}
+        """The records of these trials, by file: "table-6/records.jsonl, lines 2-5, 9".
+
+        Trials of no run are named; where such a name is a file and a line, it is shown like the others.
+        """
+        by_file: dict[str, set[int]] = {}
         others = list[str]()
         for name in dict.fromkeys(trials):
+            file, _, number = name.rpartition(LINE)
             if name in self.places:
                 run, line = self.places[name]
-                by_run.setdefault(run, set()).add(line)
+                by_file.setdefault(f"{run}/{RECORDS}", set()).add(line)
+            elif file and number.isdigit():
+                by_file.setdefault(file, set()).add(int(number))
             else:
                 others.append(name)
-        said = [_text(run, sorted(lines)) for run, lines in by_run.items()]
+        said = [_text(file, sorted(lines)) for file, lines in by_file.items()]
         return "; ".join([*said, *others])
 
 
-def _text(run: str, lines: list[int]) -> str:
+def _text(file: str, lines: list[int]) -> str:
     # Lines that follow each other have the same distance from their place.
     found = []
     for _, group in groupby(enumerate(lines), key=lambda pair: pair[1] - pair[0]):
         own = [line for _, line in group]
         found.append(f"{own[0]}-{own[-1]}" if len(own) > 1 else f"{own[0]}")
-    return f"{run}/{RECORDS}, line{'s' if len(lines) > 1 else ''} {', '.join(found)}"
+    return f"{file}, line{'s' if len(lines) > 1 else ''} {', '.join(found)}"

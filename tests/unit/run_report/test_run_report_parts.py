@@ -20,6 +20,7 @@ from experiments.run_report.cells import Comparison
 from experiments.run_report.drawings import Setting, Shown, drawings
 from experiments.run_report.made import seconds_per_image
 from experiments.run_report.reading import RunFolder
+from experiments.run_report.sources import Lines
 from experiments.run_report.study import Study
 
 
@@ -265,6 +266,18 @@ def test_deviations_say_what_the_records_say(tmp_path: Path) -> None:
     path.write_text('schema = 1\n[[deviations]]\nwhat = "a"\npaper = "b"\nours = "{nothing}"\nwhy = "c"\n')
     with pytest.raises(UserError, match=r"nothing.* is not known; there are: versions\.spark, hosts"):
         deviations.deviations(made, [], path)
+
+
+# Where numbers come from
+
+
+def test_records_are_named_by_file_and_line() -> None:
+    lines = Lines({"a/1": ("a", 2), "a/2": ("a", 3), "b/1": ("b", 7)})
+    beside = ["synchrony/trials.jsonl, line 9", "synchrony/trials.jsonl, line 2", "a trial without a place"]
+    assert lines.text(["a/2", "a/1", "b/1", *beside, "a/1"]) == (
+        "a/records.jsonl, lines 2-3; b/records.jsonl, line 7; synchrony/trials.jsonl, lines 2, 9; "
+        "a trial without a place"
+    )
 
 
 # What stops it
