@@ -150,10 +150,9 @@ def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:
         f"For {measured_text(stopped)} of these {measured_text(after)} slot-seconds quotas stopped the nodes: into "
         "which work a stop fell is not known, and each part is taken to have its share."
     )
-    above_all = f"bove all {joined([_short(name, last) for name in named[:_MOST_NAMED]])}."
-    once = _paid_once(one)
+    short, once = joined([_short(name, last) for name in named[:_MOST_NAMED]]), _paid_once(one)
     return [
-        *([*once, f"By what was done, a{above_all}"] if once else [f"A{above_all}"]),
+        *([*once, f"By what was done, above all {short}."] if once else [f"Above all {short}."]),
         f"{said}. What grew (95 % intervals): {listed}.",
         *([quota] if stopped > _WORTH_NAMING * after else []),
     ]
