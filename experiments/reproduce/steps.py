@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,9 +28,9 @@ from experiments.photographs import collect
 from experiments.reproduce.boundary import boundary_fact
 from experiments.run_report.facts import collect as collect_facts
 from experiments.run_report.facts import write_facts
-from experiments.runner import artefacts, runs
+from experiments.runner import artefacts, identity, runs
 from experiments.runner.progress import ENDED, TRIAL
-from experiments.store import packing
+from experiments.store import contents, packing
 from experiments.store.records import RECORDS, load
 
 # First the host's noise floor, then the paper's tables; presets that are not named follow by name.
@@ -98,11 +98,21 @@ def steps(folder: Path, presets: Sequence[str], changes: Sequence[str], report: 
 
 
 def trials_left(plan: Plan, folder: Path) -> int:
-    """Of a plan's trials, those that have no ended record yet; a guess where cells have changed since."""
-    records = load(folder / RECORDS).records
-    rounds = {(one["cell"], one["round"]) for one in records if one["kind"] == TRIAL and one["status"] in ENDED}
-    wanted = {one.cell.name for one in plan.runnable}
-    done = sum(cell in wanted and number <= plan.preset.repeats for cell, number in rounds)
+    """Of a plan's trials, those that have no ended record yet of what the plan now says of their cell; a guess where
+    something else has changed since, such as the container images.
+    """
+    records, known = load(folder / RECORDS).records, contents.load(folder).by_hash
+    wanted = {one.cell.name: json.loads(json.dumps(identity.of_plan(one), default=dict)) for one in plan.runnable}
+
+    def stands(record: Mapping[str, Any]) -> bool:
+        now = wanted.get(record["cell"])
+        if now is None:
+            return False
+        before = known.get(record["hash"], now)
+        return all(before.get(key) == value for key, value in now.items())
+
+    ended = [one for one in records if one["kind"] == TRIAL and one["status"] in ENDED and stands(one)]
+    done = len({(one["cell"], one["round"]) for one in ended if one["round"] <= plan.preset.repeats})
     # Warm-ups go with a block: a run of which nothing is left makes none.
     return 0 if done >= plan.preset.repeats * len(wanted) else max(0, plan.trials - done)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from experiments.reproduce import __main__ as program
 from experiments.reproduce import steps as workflow
 from experiments.reproduce.boundary import NAME, boundary_fact
 from experiments.reproduce.steps import Step, order, steps, trials_left
-from experiments.runner import environment, runs
+from experiments.runner import environment, identity, runs
 
 BACKENDS = ("torch", "onnx", "openvino-fp32", "openvino-fp16")
 
@@ -40,7 +40,10 @@ def test_all_presets_but_the_one_of_hours_are_made_the_noise_floor_first() -> No
 
 def records(folder: Path, *places: tuple[str, int], status: str = "measured") -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    lines = [{"schema": 1, "cell": cell, "round": number, "kind": "trial", "status": status} for cell, number in places]
+    lines = [
+        {"schema": 1, "cell": cell, "round": number, "kind": "trial", "status": status, "hash": f"hash of {cell}"}
+        for cell, number in places
+    ]
     (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -53,6 +56,22 @@ def test_what_is_left_of_a_preset_is_what_has_no_record(tmp_path: Path) -> None:
     assert trials_left(plan, tmp_path / "all") == 0
     records(tmp_path / "other", ("images=9", 1), ("images=8", 3))
     assert trials_left(plan, tmp_path / "other") == 4
+
+
+def test_rounds_of_a_cell_that_is_planned_otherwise_now_are_left(tmp_path: Path) -> None:
+    plan, folder = runs.plan_of("smoke", ()), tmp_path / "run"
+    records(folder, *((f"images={number}", one) for number in (8, 24) for one in (1, 2)))
+    as_now = {f"hash of {one.cell.name}": {**identity.of_plan(one), "container": "other"} for one in plan.runnable}
+
+    def left(content: Mapping[str, Any]) -> int:
+        table = {"schema": 1, "contents": {**as_now, "hash of images=8": content}}
+        (folder / "contents.json").write_text(json.dumps(table, default=dict))
+        return trials_left(plan, folder)
+
+    first = as_now["hash of images=8"]
+    assert left(first) == 0, "what a plan does not know is not looked at"
+    assert left({**first, "core": 0.1}) == 2
+    assert left({**first, "settings": {**first["settings"], "images": 9}}) == 2
 
 
 def test_a_run_of_which_nothing_is_left_needs_no_warm_up(tmp_path: Path) -> None:
