@@ -91,7 +91,8 @@ def _dirty(run: RunFolder) -> Iterator[str]:
     """Blocks that were measured with code that is in no commit."""
     for block in run.environment.get("blocks", ()):
         if str(block.get("commit", "")).endswith(DIRTY):
-            yield f"block {block.get('block')} was measured with changes that are in no commit, on {block['commit']}"
+            where = f"block {block.get('block')}, on commit {block['commit'][:10]},"
+            yield f"{where} was measured with changes that are in no commit"
 
 
 def _speeds(runs: Runs) -> list[str]:
