@@ -11,9 +11,9 @@ from pydantic import Field
 
 from experiments.analysis.statistics import ENOUGH, within
 from experiments.analysis.trials import varied
+from experiments.bench.statistics import Estimate
 from experiments.claims import shares, sides
 from experiments.claims.rules import OneSide, shown
-from experiments.claims.shares import MOST_OF_IT, NEXT_TO_NOTHING
 from experiments.claims.sides import Side, compare
 from experiments.claims.types import (
     NOT_COMPARABLE,
@@ -25,7 +25,7 @@ from experiments.claims.types import (
     Evidence,
     Verdict,
 )
-from experiments.report.text import percent_text, ratio_text
+from experiments.report.text import ratio_text
 from experiments.shapes import Shape, Text
 
 
@@ -68,9 +68,9 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
     if found.differs > 0 and rule.explains is not None:
         value, low, high = (math.log(end) / math.log(rule.explains) for end in (one.value, one.low, one.high))
-        shares = f"{percent_text(value)} ({percent_text(low)} to {percent_text(high)})"
-        said += f", by logarithms {shares} of the {ratio_text(rule.explains)} to be explained"
-        direction = yes if low >= MOST_OF_IT else no if high <= NEXT_TO_NOTHING else OPEN
+        of_it = Estimate(value, low, high, one.n)
+        said += f", by logarithms {shares.shown(of_it)} of the {ratio_text(rule.explains)} to be explained"
+        direction = shares.judged(of_it, yes, no)
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     said += f": {rule.means[direction]}" if direction in rule.means else ""
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)
@@ -93,7 +93,7 @@ def _of_whole(rule: CauseRule, whole: Side, said: str, evidence: Evidence) -> Ve
     if isinstance(lost, Verdict) or lost.differs <= 0:
         return Verdict(OPEN, f"{said}; {whole.cells} is not slower, so there is nothing to explain.", trials=names)
     found = shares.share(present - absent, every - absent, [block for block, _ in places])
-    direction = SUPPORTED if found.low >= MOST_OF_IT else REFUTED if found.high <= NEXT_TO_NOTHING else OPEN
+    direction = shares.judged(found)
     said += f", by logarithms {shares.shown(found)} of {whole.cells} over it, {shown(lost.ratio.estimate)}"
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, found, "of the difference", names, conditions)
 

@@ -13,9 +13,8 @@ from experiments.analysis.statistics import ENOUGH, Numbers
 from experiments.analysis.trials import Trial
 from experiments.claims import shares, sides
 from experiments.claims.rules import OneSide
-from experiments.claims.shares import MOST_OF_IT, NEXT_TO_NOTHING
 from experiments.claims.sides import Side
-from experiments.claims.types import NOT_COMPARABLE, OPEN, REFUTED, SUPPORTED, Evidence, Verdict
+from experiments.claims.types import NOT_COMPARABLE, OPEN, Evidence, Verdict
 from experiments.report.text import joined
 from experiments.shapes import Shape
 
@@ -69,10 +68,9 @@ def part(rule: PartRule, evidence: Evidence) -> Verdict:
         said = f"{against}: no loss that could be told from none."
         return Verdict(OPEN, said, trials=trials, conditions=conditions)
     share = shares.share(own, whole, blocks)
-    direction = SUPPORTED if share.low >= MOST_OF_IT else REFUTED if share.high <= NEXT_TO_NOTHING else OPEN
     made = f"{joined(rule.parts)} make{'s' if len(rule.parts) == 1 else ''} {shares.shown(share)} of that loss"
     said = f"{against}; {made}."
-    return Verdict(direction, said, NOT_COMPARABLE, share, "of the loss", trials, conditions)
+    return Verdict(shares.judged(share), said, NOT_COMPARABLE, share, "of the loss", trials, conditions)
 
 
 _Split = tuple[Trial, Decomposition]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from experiments.analysis import statistics
 from experiments.analysis.statistics import Numbers
 from experiments.bench.statistics import Estimate
+from experiments.claims.types import OPEN, REFUTED, SUPPORTED
 from experiments.report.text import percent_text
 
 # A cause explains something where it makes this share of it at least, and does not where it makes that one at most.
@@ -33,6 +34,11 @@ def share(own: Numbers, whole: Numbers, blocks: Sequence[int]) -> Estimate:
         return sum(found) / sum(map(len, groups))
 
     return statistics.interval([group.astype(np.float64) for group in groups], of)
+
+
+def judged(one: Estimate, yes: str = SUPPORTED, no: str = REFUTED) -> str:
+    """The verdict on a cause that makes this share: by its whole interval, else open."""
+    return yes if one.low >= MOST_OF_IT else no if one.high <= NEXT_TO_NOTHING else OPEN
 
 
 def shown(one: Estimate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 
 from experiments import comparison
@@ -92,8 +93,6 @@ def _question_row(entry: Entry) -> tuple[object, ...]:
 
 
 def _claims_summary(run: str, entries: tuple[Entry, ...]) -> str:
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[entry.verdict.direction] = counts.get(entry.verdict.direction, 0) + 1
-    said = ", ".join(f"{number} {direction}" for direction, number in sorted(counts.items(), key=lambda one: -one[1]))
+    counts = Counter(entry.verdict.direction for entry in entries)
+    said = ", ".join(f"{number} {direction}" for direction, number in counts.most_common())
     return f"claims: {len(entries)} of {run}: {said}"

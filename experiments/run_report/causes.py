@@ -23,6 +23,7 @@ from experiments.analysis.decomposition import (
 from experiments.analysis.executors import Use, use_of
 from experiments.analysis.statistics import ENOUGH, NoEstimate, NoiseFloor, differs, interval, ratio
 from experiments.analysis.trials import Trial, observations, varied
+from experiments.claims.shares import MOST_OF_IT
 from experiments.eventlog import TaskRow
 from experiments.report.text import joined, measured_text, number_text, percent_text, range_text
 from experiments.run_report.cells import Comparison, given
@@ -32,8 +33,6 @@ from experiments.run_report.scaling import WALL, Scaled
 # Parts that grew by less than this share of the whole are not named.
 _WORTH_NAMING = 0.03
 _MOST_NAMED = 3
-# What makes this share of what workers use is named first.
-_MOST_OF_IT = 0.5
 # Parts whose name says nothing by itself; and one that is another thing where stages are lazy.
 _ALONE = {"other": "the start of Python in tasks", START_UP: "start-up (which all workers wait for)"}
 _LAZY = {"other": "what is done lazily in tasks and the start of Python, not told apart (reading, preprocessing)"}
@@ -174,7 +173,7 @@ def _paid_once(one: Scaled) -> list[str]:
     if isinstance(found, NoEstimate) or found.each.low <= 0:
         return []
     of_many, of_few = (_once_share(found, one.family.images / workers) for workers in (one.most, one.least))
-    if of_many < _MOST_OF_IT:
+    if of_many < MOST_OF_IT:
         return []
     most, least = number_text(one.most), number_text(one.least)
     return [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ def write_report(names: Sequence[str], out: Path | None = None, wish: Wish | Non
             "began": content.began(runs),
             "answers": [_answer(one, lines) for one in told],
             "notices": content.notices(runs, found.found, [*problems, *raw.problems]),
-            "verdicts": _counts(one.verdict.direction for one in claims),
-            "sizes": _counts(one.verdict.size for one in claims if one.verdict.direction == HOLDS),
+            "verdicts": Counter(one.verdict.direction for one in claims),
+            "sizes": Counter(one.verdict.size for one in claims if one.verdict.direction == HOLDS),
             "claims": [(one, lines.text(one.verdict.trials)) for one in claims],
             "questions": [(one, lines.text(one.verdict.trials)) for one in questions],
             "deviations": deviations(runs.trials.counted, evidence.hosts.values()),
@@ -205,14 +206,6 @@ def _kept(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         found = None
     return found if isinstance(found, dict) else {"schema": SCHEMA}
-
-
-def _counts(words: Iterable[str]) -> dict[str, int]:
-    """How often each comes, in the order in which they first come."""
-    found: dict[str, int] = {}
-    for one in words:
-        found[one] = found.get(one, 0) + 1
-    return found
 
 
 def _versions(evidence: Evidence) -> dict[str, str]:

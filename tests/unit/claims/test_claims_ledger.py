@@ -192,7 +192,7 @@ def test_where_no_rule_decides_the_one_that_saw_something_is_told() -> None:
     _, two = (parse(RULES[kind][0], parameters, claim.id) for kind, parameters in claim.rules)
     found = ledger.judge(claim, evidence(trials(two.present, 1.061), trials(two.absent, 1.0)))
     assert found.direction == OPEN
-    assert "10 % (10 % to 10 %) of the 1.76 to be explained" in found.said
+    assert "10 % (95 % interval 10 % to 10 %) of the 1.76 to be explained" in found.said
 
 
 @pytest.mark.parametrize(
