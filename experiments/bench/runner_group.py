@@ -21,7 +21,7 @@ from experiments.host.command import run as command
 from experiments.matrix.plan import Plan, make_plan
 from experiments.matrix.preset import load_preset, parse_preset
 from experiments.matrix.types import Preset
-from experiments.runner import artefacts, environment, loop
+from experiments.runner import artefacts, environment, loop, speeds
 from experiments.runner.laboratory import Clusters
 from experiments.runner.progress import MEASURED
 
@@ -89,7 +89,7 @@ def ran(preset: Preset, folder: Path, bench: Bench) -> list[Record]:
     What a run prepares once a host (the model, the calibration of its cores) is there before the clock starts.
     """
     artefacts.model("small", models.SMALL_SIZE, False, bench.say)
-    plan = make_plan(preset, environment.host(), environment.calibrate())
+    plan = make_plan(preset, environment.host(), speeds.calibrate())
     folder.mkdir()
     watch, begin = Stopwatch(bench.say), time.monotonic()
     loop.run(plan, folder, Clusters(plan, folder, bench.say), watch)

@@ -154,17 +154,15 @@ def _curve(axes: Axes, curve: Curve, number: int) -> None:
     if isinstance(curve.fit, Fit):
         at = np.linspace(curve.fit.least, curve.fit.most, _STEPS)
         bands = [curve.fit.band(float(x), curve.block) for x in at]
-        axes.plot(
-            at,
-            [band.value for band in bands],
-            color=one.colour,
-            linewidth=1.2,
-            linestyle=one.line,
-            label=f"{curve.name}, {curve.fit.law.name}",
-        )
-        axes.fill_between(
-            at, [band.low for band in bands], [band.high for band in bands], color=one.colour, alpha=0.15, linewidth=0
-        )
+        value, low, high = ([_drawable(getattr(band, end)) for band in bands] for end in ("value", "low", "high"))
+        label = f"{curve.name}, {curve.fit.law.name}"
+        axes.plot(at, value, color=one.colour, linewidth=1.2, linestyle=one.line, label=label)
+        axes.fill_between(at, low, high, color=one.colour, alpha=0.15, linewidth=0)
+
+
+def _drawable(fitted: float) -> float:
+    """To six digits: in the last ones a fit depends on the processor's arithmetic, and files would with them."""
+    return float(f"{fitted:.6g}")
 
 
 def _errors(

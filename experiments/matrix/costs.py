@@ -1,7 +1,9 @@
 """How long a trial takes, estimated from what one core of this host does. Pure.
 
-Work is in core-seconds of the reference core: one on which the calibration network takes REFERENCE_SECONDS and YOLACT
-R50 at 550 pixels in FP32 takes 1.09 s an image. Seconds follow from the quotas of the nodes that do it.
+Work is in core-seconds of the reference core: one on which the calibration network takes REFERENCE_SECONDS, a start of
+Python REFERENCE_START, and YOLACT R50 at 550 pixels in FP32 1.09 s an image. Seconds follow from the quotas of the
+nodes that do it. A processor with instructions for networks is faster at these and at nothing else: so each has its own
+measure.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from experiments.profiles import load_profiles, quota_factor
 from experiments.types import ClusterSpec, NodeSpec
 
 REFERENCE_SECONDS = 0.0222
+REFERENCE_START = 0.17
 REFERENCE_ISA = "AVX512_CORE_VNNI"
 # Inference of one image at the model's own size, FP32: core-seconds, and the side in pixels that it is of.
 _INFERENCE: Mapping[str, tuple[float, int]] = MappingProxyType(
@@ -52,9 +55,11 @@ CALIBRATED, UNCALIBRATED = 1.4, 2.5
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured on one core of this host: seconds of the calibration network by instruction set."""
+    """What was measured on one core of this host: seconds of the calibration network by instruction set, and of a start
+    of Python with what a worker loads (None: not measured)."""
 
     seconds: Mapping[str, float]
+    start: float | None = None
 
     @property
     def measured(self) -> bool:
@@ -64,6 +69,11 @@ class Calibration:
         """Time on this host under a cap over time on the reference core; an unmeasured cap counts as the fastest."""
         known = self.seconds.get(isa or REFERENCE_ISA) or self.seconds.get(REFERENCE_ISA)
         return known / REFERENCE_SECONDS if known else 1.0
+
+    @property
+    def plain(self) -> float:
+        """As `slowdown`, for all that is not the network; where its own measure is missing, the network's stands in."""
+        return self.start / REFERENCE_START if self.start else self.slowdown(None)
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def job_estimate(settings: Settings, spec: ClusterSpec, calibration: Calibration
     images = int(str(settings["images"]))
     nodes = [_speeds(node, spec, calibration) for node in spec.executor_nodes]
     slowest = min(one.plain for one in nodes)
-    driver = _DRIVER_START * calibration.slowdown(None) / min(spec.driver.cpus, _DRIVER_CORES)
+    driver = _DRIVER_START * calibration.plain / min(spec.driver.cpus, _DRIVER_CORES)
     start = _JVM_START + _INVENTORY[engine] + _WORKER_START[engine] * spec.executor.total_cores
     start += _YARN_START if spec.manager == "yarn" else 0.0
     around, network = _around_network(settings, engine), _inference(settings)
@@ -143,7 +153,7 @@ class _Speeds:
 
 def _speeds(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> _Speeds:
     cpus = node.cpus * _factor(node, spec, calibration)
-    return _Speeds(cpus / calibration.slowdown(None), cpus / calibration.slowdown(node.isa))
+    return _Speeds(cpus / calibration.plain, cpus / calibration.slowdown(node.isa))
 
 
 def _factor(node: NodeSpec, spec: ClusterSpec, calibration: Calibration) -> float:

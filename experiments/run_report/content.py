@@ -220,9 +220,14 @@ def _block(block: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("container engine", block.get("engine")),
         ("commit", block.get("commit")),
         ("calibration: a small network on one core", ", ".join(f"{isa} {said}" for isa, said in speeds.items())),
+        ("calibration: a start of Python on one core", _seconds(block.get("start_seconds"))),
         ("images", ", ".join(f"{name} {id_}" for name, id_ in images.items())),
     ]
     return [(name, str(value)) for name, value in pairs if value not in (None, "")]
+
+
+def _seconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2f} s"
 
 
 def _cells_on(cluster: str, run: RunFolder) -> list[str]:

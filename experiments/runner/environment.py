@@ -6,23 +6,20 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from experiments.bench.provenance import provenance
-from experiments.cluster import calibration
 from experiments.errors import HostError, RunFailed
 from experiments.host import capacity, images
 from experiments.host.command import run
 from experiments.host.engine import DOCKER, Engine
 from experiments.host.paths import ARTEFACTS, ROOT
-from experiments.matrix.costs import REFERENCE_ISA, Calibration
 from experiments.matrix.plan import Host
 from experiments.profiles import load_profiles
+from experiments.runner import speeds
 from experiments.store.records import replace
 
-_CALIBRATIONS = ARTEFACTS / "calibration.json"
 _OPENVINO = ARTEFACTS / "openvino-properties.json"
 _PROPERTIES = """
 import json
@@ -54,29 +51,9 @@ def able() -> None:
         raise HostError(f"{ROOT}: {free} MB of disk are free; make room, and go on with --resume")
 
 
-def known_calibration() -> Calibration:
-    """What has been measured on this host before, by instruction set; nothing where nothing was. Measures nothing."""
-    kept: dict[str, float] = json.loads(_CALIBRATIONS.read_text()) if _CALIBRATIONS.exists() else {}
-    model, fingerprint = capacity.measure(ROOT).cpu_model, images.fingerprints()["python"]
-    return Calibration(
-        {
-            isa: seconds
-            for key, seconds in kept.items()
-            for name, image, isa in [key.split(" | ")]
-            if (name, image) == (model, fingerprint)
-        }
-    )
-
-
-def calibrate() -> Calibration:
-    """Measures one core of this host under the instruction sets of the profiles, each once a host."""
-    isas = dict.fromkeys([REFERENCE_ISA, *(profile.isa for profile in load_profiles().values())])
-    return Calibration({isa: calibration.seconds_per_image(isa, lambda _: None) for isa in isas})
-
-
 def describe() -> dict[str, Any]:
     """One block's entry of environment.json, but for its number and date."""
-    engine, found, code = Engine(), capacity.measure(ROOT), provenance()
+    engine, found, code, speed = Engine(), capacity.measure(ROOT), provenance(), speeds.known_calibration()
     return {
         "host": {
             "cpu_model": found.cpu_model,
@@ -96,7 +73,8 @@ def describe() -> dict[str, Any]:
         "isa_caps": {name: profile.isa for name, profile in load_profiles().items()},
         "commit": code.commit,
         "code": code.code,
-        "calibration": asdict(known_calibration())["seconds"],
+        "calibration": dict(speed.seconds),
+        "start_seconds": speed.start,
     }
 
 

@@ -23,7 +23,7 @@ from experiments.matrix.expansion import content_of
 from experiments.matrix.plan import Plan, as_json, make_plan
 from experiments.matrix.preset import PRESETS, as_run, load_preset, run_copy
 from experiments.matrix.types import Preset
-from experiments.runner import environment, live, loop
+from experiments.runner import environment, live, loop, speeds
 from experiments.runner.laboratory import Clusters
 from experiments.runner.progress import FAILED, INVALID, MEASURED, SKIPPED, TIMED_OUT, TRIAL
 from experiments.runner.seam import Laboratory
@@ -41,7 +41,7 @@ _ID_NAME = 48
 
 def plan_of(name_or_path: str, changes: Sequence[str], calibration: Calibration | None = None) -> Plan:
     """The plan of a preset on this host, with what has been measured of it before unless a calibration is given."""
-    known = calibration if calibration is not None else environment.known_calibration()
+    known = calibration if calibration is not None else speeds.known_calibration()
     return make_plan(load_preset(name_or_path, changes), environment.host(), known)
 
 
@@ -64,12 +64,12 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     packed: its evidence is left in archives that can be committed, also by a run that fails or is interrupted.
     Raises UserError for a run of another preset; NothingRunsHere where no cell of it can run here.
     """
-    plan = make_plan(preset, environment.host(), environment.known_calibration())
+    plan = make_plan(preset, environment.host(), speeds.known_calibration())
     _require_cells(plan)
     with alone():
         copy = _copy(folder, preset, changes, resume)
         if preset.workload == "job":
-            plan = make_plan(preset, environment.host(), environment.calibrate())
+            plan = make_plan(preset, environment.host(), speeds.calibrate())
             _require_cells(plan)
         folder.mkdir(parents=True, exist_ok=True)
         replace(folder / PRESET, copy)

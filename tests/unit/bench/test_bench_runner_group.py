@@ -170,7 +170,7 @@ def test_a_run_gives_a_record_of_its_own_and_one_of_each_trial(tmp_path: Path, m
     monkeypatch.setattr(runner_group, "Clusters", Laboratory)
     monkeypatch.setattr(runner_group.artefacts, "model", lambda *_: None)
     monkeypatch.setattr(runner_group.environment, "host", lambda: TWO_CORES)
-    monkeypatch.setattr(runner_group.environment, "calibrate", lambda: CALIBRATION)
+    monkeypatch.setattr(runner_group.speeds, "calibrate", lambda: CALIBRATION)
     preset = parse_preset(OVERHEAD, "overhead", "overhead")
     head, *trials = runner_group.ran(preset, tmp_path / "run", bench(tmp_path))
     assert head["actual_s"] > 0

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from matplotlib import colors
 from matplotlib.container import BarContainer, ErrorbarContainer
 
 from experiments.analysis.decomposition import PARTS, Decomposition
-from experiments.analysis.scaling import NoFit
+from experiments.analysis.scaling import Fit, NoFit
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import observations as figures_of
 from experiments.bench.statistics import Estimate
@@ -102,6 +103,16 @@ def test_a_curve_without_a_fit_says_why_and_draws_none() -> None:
     assert "fused: no fit: too few" in one.caption
     labels = [text.get_text() for text in one.figure.axes[0].get_legend().get_texts()]
     assert labels == ["fused"]
+
+
+def test_a_fit_that_differs_by_the_processors_arithmetic_alone_is_drawn_the_same() -> None:
+    made = curve()
+    assert isinstance(made.fit, Fit)
+    seconds = {block: replace(one, value=one.value * (1 + 1e-11)) for block, one in made.fit.one_worker.items()}
+    other = replace(made, fit=replace(made.fit, one_worker=seconds))
+    assert other.fit != made.fit
+    one, same = (drawing.svg(drawn(curves.curves(curves.TIME, [each], ABOUT))) for each in (made, other))
+    assert one == same
 
 
 def test_time_per_worker_is_time_over_workers() -> None:

@@ -19,7 +19,7 @@ from experiments.reproduce import __main__ as program
 from experiments.reproduce import steps as workflow
 from experiments.reproduce.boundary import NAME, boundary_fact
 from experiments.reproduce.steps import Step, order, steps, trials_left
-from experiments.runner import environment, identity, runs
+from experiments.runner import environment, identity, runs, speeds
 
 BACKENDS = ("torch", "onnx", "openvino-fp32", "openvino-fp16")
 
@@ -27,7 +27,7 @@ BACKENDS = ("torch", "onnx", "openvino-fp32", "openvino-fp16")
 @pytest.fixture(autouse=True)
 def _a_measured_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "host", lambda: Host(2, 24_000, 50_000, "made"))
-    monkeypatch.setattr(environment, "known_calibration", lambda: Calibration({REFERENCE_ISA: REFERENCE_SECONDS}))
+    monkeypatch.setattr(speeds, "known_calibration", lambda: Calibration({REFERENCE_ISA: REFERENCE_SECONDS}))
 
 
 def test_all_presets_but_the_one_of_hours_are_made_the_noise_floor_first() -> None:

@@ -123,13 +123,15 @@ def test_code_that_is_in_no_commit_and_hosts_of_two_speeds_are_said(tmp_path: Pa
     (block,) = environment["blocks"]
     blocks = [
         {**block, "commit": f"{block['commit']}-dirty", "calibration": {"AVX2": 0.02}},
-        {**block, "block": 2, "calibration": {"AVX2": 0.03}},
+        {**block, "block": 2, "calibration": {"AVX2": 0.03}, "start_seconds": 1.25},
     ]
     (run / "environment.json").write_text(json.dumps({**environment, "blocks": blocks}))
     html = report_of(run)
     assert "run: block 1, on commit 0000000000, was measured with changes that are in no commit" in html
     assert "block 2, on commit" not in html
     assert "hosts differ in speed: with AVX2 a small network takes 0.020 to 0.030 s per image" in html
+    assert html.count("a start of Python on one core") == 1  # the other block is of before it was measured
+    assert "1.25 s" in html
 
 
 @pytest.mark.usefixtures("_no_figures")

@@ -31,7 +31,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def measured_by(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are made in memory, in place of clusters, on a host of two cores."""
     for name in ("known_calibration", "calibrate"):
-        monkeypatch.setattr(runs.environment, name, lambda: Calibration({}))
+        monkeypatch.setattr(runs.speeds, name, lambda: Calibration({}))
     monkeypatch.setattr(runs.environment, "host", lambda: HOST)
     monkeypatch.setattr(runs, "_laboratory", lambda *_: laboratory)
 
@@ -110,7 +110,7 @@ def test_a_run_beside_another_leaves_nothing_behind(
     def calibrate() -> Calibration:
         raise AssertionError("it would measure the other run")
 
-    monkeypatch.setattr(runs.environment, "calibrate", calibrate)
+    monkeypatch.setattr(runs.speeds, "calibrate", calibrate)
     with alone(), pytest.raises(RunFailed, match="another run or benchmark is under way"):
         runs.run("smoke", "mine", (), resume=False)
     assert not (tmp_path / "mine").exists()
@@ -123,7 +123,7 @@ def test_a_host_that_cannot_be_calibrated_leaves_nothing_behind(
     def calibrate() -> Calibration:
         raise HostError("the engine is gone")
 
-    monkeypatch.setattr(runs.environment, "calibrate", calibrate)
+    monkeypatch.setattr(runs.speeds, "calibrate", calibrate)
     with pytest.raises(HostError):
         runs.run("smoke", "mine", (), resume=False)
     assert not (tmp_path / "mine").exists()
