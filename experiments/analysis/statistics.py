@@ -60,8 +60,7 @@ class Summary:
 class Ratio:
     """One cell over another: the medians of paired ratios, pooled over blocks.
 
-    blocks: those with pairs in it; trials: those it rests on; alone: those without a partner, or the only pair of the
-    only block that has no more.
+    blocks: those with pairs in it; trials: those it rests on; alone: those without a partner.
     """
 
     estimate: Estimate
@@ -110,7 +109,8 @@ def ratio(above: Sequence[Observation], below: Sequence[Observation]) -> Ratio |
 
     In a block: the median of its pairs' ratios. Over blocks: the mean of these medians' logarithms, weighted by pairs.
     The interval resamples pairs inside each block; blocks of one pair are resampled together, as one, since a ratio is
-    of one host whichever it is. With one block this is `experiments.bench.statistics.ratio`.
+    of one host whichever it is; the only one of them joins the block of fewest pairs. With one block this is
+    `experiments.bench.statistics.ratio`.
     Raises RunFailed for times that are not positive, and for two times of one cell in a round.
     """
     return _ratio(tuple(above), tuple(below))
@@ -122,20 +122,28 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
     pairs: dict[int, list[float]] = {}
     for place in sorted(one.keys() & other.keys()):
         pairs.setdefault(place[0], []).append(_positive(one[place]) / _positive(other[place]))
-    enough = {block: _finite(ratios) for block, ratios in pairs.items() if len(ratios) > 1}
-    single = [ratios[0] for ratios in pairs.values() if len(ratios) == 1]
-    samples = [*enough.values(), *([_finite(single)] if len(single) > 1 else [])]
+    samples = _samples(list(pairs.values()))
     if not samples:
-        count = sum(map(len, pairs.values()))
-        return NoEstimate(f"{count or 'no'} pair{'s' if count > 1 else ''} of trials; an interval needs 2")
-    used = [place for place in sorted(one.keys() & other.keys()) if place[0] in enough or len(single) > 1]
+        return NoEstimate(f"{'1 pair' if pairs else 'no pair'} of trials; an interval needs 2")
+    used = sorted(one.keys() & other.keys())
     alone = [side[place].trial for side in (one, other) for place in sorted(side) if place not in used]
     return Ratio(
-        estimate=interval(samples, _pooled),
+        estimate=interval([_finite(ratios) for ratios in samples], _pooled),
         blocks=tuple(dict.fromkeys(block for block, _ in used)),
         trials=tuple(dict.fromkeys(side[place].trial for place in used for side in (one, other))),
         alone=tuple(alone),
     )
+
+
+def _samples(blocks: Sequence[list[float]]) -> list[list[float]]:
+    """The blocks' ratios as they are resampled: none where there is one in all."""
+    several, single = [one for one in blocks if len(one) > 1], [one[0] for one in blocks if len(one) == 1]
+    if len(single) > 1:
+        return [*several, single]
+    if single and several:
+        fewest = min(several, key=len)
+        return [[*one, *single] if one is fewest else one for one in several]
+    return several
 
 
 def noise_floor(one: Sequence[Observation], same: Sequence[Observation]) -> NoiseFloor | NoEstimate:

@@ -127,7 +127,7 @@ def conditions(found: Found, evidence: Evidence) -> tuple[str, ...]:
         said.append(f"{restless} of these trials were made on a host that was not steady, or did other work")
     if found.ratio.alone:
         alone = ", ".join(found.ratio.alone)
-        said.append(f"without a partner in their round, or the one pair of a block, and not used: {alone}")
+        said.append(f"without a partner in their round, and not used: {alone}")
     return tuple(said)
 
 

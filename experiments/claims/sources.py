@@ -68,19 +68,23 @@ def hosts_of(environment: Mapping[str, Any]) -> dict[int, str]:
 
 def from_synchrony(lines: Iterable[Mapping[str, Any]]) -> tuple[tuple[Trial, ...], Mapping[int, str]]:
     """Trials of `python -m experiments.synchrony`, from its trials.jsonl: a cell for each way of sharing out tasks, and
-    one for the same with a task that failed. And by block its host, in words.
+    one for the same with a task that failed. And by block its host, in words. Of a repeat that was cut and made again
+    the later lines count.
 
     A repeat is a round; what one host made without a break is a block, numbered downwards from -1 so that it is none of
     a run's. A trial with a failure also has `run_again`: how many attempts there were beside those of its repeat
     without one and those that failed; 0 where only failed tasks ran again.
     """
-    lines = tuple(lines)
+    last = {
+        (line["repeat"], line["mode"], line["failed"]): (number, line) for number, line in enumerate(lines, start=1)
+    }
+    numbers, lines = [number for number, _ in last.values()], [line for _, line in last.values()]
     blocks = {one: -number for number, one in enumerate(dict.fromkeys(map(_host_key, lines)), start=1)}
     hosts = {blocks[_host_key(line)]: words for line in lines if (words := _host_text(line.get("host") or {}))}
     clean = {(line["mode"], line["repeat"]): line.get("tasks") for line in lines if not line["failed"]}
     trials = (
         _synchrony_trial(number, line, clean.get((line["mode"], line["repeat"])), blocks[_host_key(line)])
-        for number, line in enumerate(lines, start=1)
+        for number, line in zip(numbers, lines, strict=True)
     )
     return tuple(trials), hosts
 

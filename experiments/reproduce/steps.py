@@ -170,7 +170,7 @@ def _preset(folder: Path, name: str, changes: Sequence[str]) -> None:
 
 
 def _synchrony_step(folder: Path) -> Step:
-    left = _SYNCHRONY_TRIALS - _lines(folder / SYNCHRONY / "trials.jsonl")
+    left = max(0, _SYNCHRONY_TRIALS - _lines(folder / SYNCHRONY / "trials.jsonl"))
     seconds = _SYNCHRONY_SECONDS * left / _SYNCHRONY_TRIALS
     return Step(SYNCHRONY, "does a slow node hold the others up (S3)", seconds, partial(_synchrony, folder))
 

@@ -44,11 +44,12 @@ def host() -> Host:
 
 
 def able() -> None:
-    """Raises HostError where the engine is gone, or the disk is full."""
-    Engine().info()
-    free = capacity.measure(ROOT).disk_free_mb
-    if free < _LEAST_FREE_MB:
-        raise HostError(f"{ROOT}: {free} MB of disk are free; make room, and go on with --resume")
+    """Raises HostError where the engine is gone, or a disk is full: this checkout's, or the engine's own."""
+    engines = Path(str(Engine().info().get("DockerRootDir", "")))
+    for folder in (ROOT, *([engines] if engines.is_absolute() and engines.is_dir() else [])):
+        free = capacity.measure(folder).disk_free_mb
+        if free < _LEAST_FREE_MB:
+            raise HostError(f"{folder}: {free} MB of disk are free; make room, and go on with --resume")
 
 
 def describe() -> dict[str, Any]:

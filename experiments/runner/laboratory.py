@@ -19,7 +19,7 @@ from experiments import isa
 from experiments.cluster import lifecycle, staging, state
 from experiments.cluster.submit import Submitted, submit
 from experiments.cluster.submit import settings as settings_of
-from experiments.engine_settings import setting
+from experiments.engine_settings import EngineSetting, setting
 from experiments.errors import RunFailed
 from experiments.eventlog import Application, event_logs, read_event_log
 from experiments.host import images, models, paths
@@ -79,7 +79,7 @@ class Clusters:
         return {
             "model": {"name": model.folder.name, "file": FILES[weights], "made_from": made_from(model)},
             "input": {"source": given.source, "images": len(given.files), "digest": given.digest},
-            "engine_setting": {"job": dict(chosen.job), "spark": dict(chosen.spark)} if chosen else None,
+            "engine_setting": _told(chosen) if chosen else None,
             "application": application_digest(),
             "spark": settings_of(spec, job, chosen.spark if chosen else {}),
             "isa": {node.name: dict(isa.environment(node.isa)) for node in spec.nodes},
@@ -275,6 +275,15 @@ class Clusters:
             self._say(f"{trial}: its evidence could not be kept whole: {lost}")
         shutil.rmtree(scratch, ignore_errors=True)
         return lost
+
+
+def _told(chosen: EngineSetting) -> dict[str, Any]:
+    """Of an engine setting, what a cell's content holds. One partition a slot, or Spark's own number, is not told: so
+    what was measured before this was told stays as it was.
+    """
+    partitions = chosen.partitions_per_slot or 1
+    told = {"partitions_per_slot": partitions} if partitions != 1 else {}
+    return {"job": dict(chosen.job), "spark": dict(chosen.spark), **told}
 
 
 def _images(spec: ClusterSpec) -> set[str]:

@@ -95,6 +95,7 @@ def _learn(state: Run) -> None:
         except (HostError, UserError):
             raise
         except ClusterbedError as error:
+            state.lab.able()
             state.watcher.say(f"{one.cell.name}: cannot be made ready: {error.messages[0]}")
             state.faults[one.cell.name] = error.messages
             state.known[one.cell.name] = Known({}, "")
@@ -207,6 +208,7 @@ def _ensure_up(state: Run, planned: PlannedCell) -> ClusterbedError | None:
         raise
     except ClusterbedError as error:
         state.lab.able()
+        _clear(state)
         state.watcher.say(f"{planned.cluster_name}: did not come up: {error.messages[0]}")
         return error
     state.up = planned.cluster_name

@@ -69,6 +69,7 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     with alone():
         copy = _copy(folder, preset, changes, resume)
         if preset.workload == "job":
+            _laboratory(plan, folder, say_line).clear()  # what a session that was killed left would be measured beside
             plan = make_plan(preset, environment.host(), speeds.calibrate())
             _require_cells(plan)
         folder.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,12 @@ def known_calibration() -> Calibration:
 
 def calibrate() -> Calibration:
     """Measures one core of this host: the network under the instruction sets of the profiles, where that was not done
-    before, and a start of Python."""
+    before, and a start of Python.
+
+    Raises HostError where the image that they are measured in is not of this checkout: what it takes would be kept as
+    that of the one that is.
+    """
+    images.require_current(Engine(), {"python"}, packed=False)
     isas = dict.fromkeys([REFERENCE_ISA, *(profile.isa for profile in load_profiles().values())])
     networks = {isa: calibration.seconds_per_image(isa, lambda _: None) for isa in isas}
     return Calibration(networks, _start_seconds())
@@ -68,5 +73,9 @@ def _host() -> str:
 
 
 def _kept(path: Path) -> dict[str, float]:
-    found: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    """By host. A file that a power cut left half written says nothing."""
+    try:
+        found: dict[str, float] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
     return found

@@ -13,12 +13,15 @@ from typing import Any
 
 from experiments.errors import RunFailed
 from experiments.host import images
+from experiments.host.command import run
+from experiments.host.engine import DOCKER
 from experiments.host.evaluation import LIMITED_CPUS, TABLE_1_IMAGE, Program, attend
 from experiments.host.models import Model
 from experiments.host.paths import ARTEFACTS
 from experiments.matrix.plan import PlannedCell
 from experiments.matrix.settings import MODELS
 from experiments.runner import artefacts, environment, steady
+from experiments.runner.instructions import reached
 from experiments.runner.once import Watched
 from experiments.runner.seam import Outcome, TimedOut
 from experiments.runner.verdict import QUOTA_TOLERANCE
@@ -28,6 +31,8 @@ Say = Callable[[str], None]
 
 # Parts of cluster_app that the benchmark is made of.
 _PROGRAMS = ("backends", "evaluate", "tasks")
+# Below a trial's scratch folder: the id of its container, as Docker writes it.
+_CIDFILE = "container"
 # Arithmetic of half the width.
 _HALF = {"bf16", "f16"}
 # The parts of a frame's time, as the benchmark names them.
@@ -51,6 +56,7 @@ class Videos:
             "node_images": {TABLE_1_IMAGE: images.fingerprints((*images.IMAGES, *images.OPTIONAL))[TABLE_1_IMAGE]},
             "programs": artefacts.code_digest(*_PROGRAMS),
             "limited_cpus": LIMITED_CPUS,
+            "instructions": reached(None, environment.host().cpu_flags or ()),
             # They decide which frames a round has, and in which order its backends come.
             "rounds": self._rounds,
         }
@@ -77,7 +83,7 @@ class Videos:
         videos = ARTEFACTS / "videos"
         videos.mkdir(parents=True, exist_ok=True)
         mounts = {self._model(planned).folder: "/model:ro", videos: "/videos", out: "/out"}
-        cidfile, node = out / "container", str(settings["node"])
+        cidfile, node = out / _CIDFILE, str(settings["node"])
         options = ["--cidfile", str(cidfile), *(["--cpus", str(LIMITED_CPUS)] if limited else [])]
         program = Program("cluster_app.evaluate.video_benchmark", words, mounts, TABLE_1_IMAGE, options)
         watched, host, said = Watched(cidfile, node), steady.Elsewhere(), list[str]()
@@ -132,7 +138,12 @@ class Videos:
         return {}
 
     def clear(self) -> None:
-        shutil.rmtree(self._folder / ".trial", ignore_errors=True)
+        """Also the container that a session left when it was killed."""
+        scratch = self._folder / ".trial"
+        named = scratch / _CIDFILE
+        if named.exists() and (container := named.read_text().strip()):
+            run([DOCKER, "rm", "-f", container], check=False)
+        shutil.rmtree(scratch, ignore_errors=True)
 
     def able(self) -> None:
         environment.able()

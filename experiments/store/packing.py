@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import os
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from experiments.errors import UserError
+from experiments.store.records import sync_folder
 
 EVENTS, LOGS, SAMPLES, TASKS = KINDS = ("events", "logs", "samples", "tasks")
 # With a window of 64 MB: logs of one trial are much like those of the next.
@@ -54,10 +56,21 @@ def pack(run: Path, kinds: Sequence[str] = KINDS) -> None:
         if not folder.is_dir():
             continue
         files = {**_packed(run, kind), **{name: (folder / name).read_bytes() for name in _names(folder)}}
-        partial = run / f".{kind}.tar.xz.partial"
-        _write(files, partial)
-        partial.rename(archive(run, kind))
+        _replace(archive(run, kind), files)
         shutil.rmtree(folder)
+
+
+def _replace(path: Path, files: Mapping[str, bytes]) -> None:
+    """On disk for good before it returns: what it is made of is removed then. Nothing half-written stays."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        _write(files, partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Writer:
             file.close()
             raise
         if created:
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         self._file = file
         return self
 
@@ -133,10 +133,11 @@ def replace(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.rename(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """A file that was renamed or removed in it stays so after a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

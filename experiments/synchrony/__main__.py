@@ -1,7 +1,7 @@
 """`python -m experiments.synchrony`: claim S3 on the heterogeneous cluster, six trials a repeat, and a table of them.
 
-Each trial is on disk before the next begins; started again with the same folder, it goes on. Documented in
-docs/engines.md, "Synchronous or not".
+Each trial is on disk before the next begins; started again with the same folder, it goes on by whole repeats.
+Documented in docs/engines.md, "Synchronous or not".
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ def _measure(options: argparse.Namespace) -> None:
     model = options.model or models.build(None, [options.size], progress)[options.size].folder
     images = copies(folder / "images", options.images)
     settings = _settings(options, model)
-    done = [Trial(**one) for one in trials.read(folder / "trials.jsonl", settings)]
-    there = {(trial.repeat, trial.mode, trial.failed) for trial in done}
-    missing = [one for one in order(options.repeats) if one not in there]
+    done = whole([Trial(**one) for one in trials.read(folder / "trials.jsonl", settings)])
+    there = {trial.repeat for trial in done}
+    missing = [one for one in order(options.repeats) if one[0] not in there]
     if missing:
         host = _host()
         lifecycle.up(spec, progress)
@@ -127,6 +128,19 @@ def order(repeats: int) -> list[tuple[int, str, bool]]:
         for repeat in range(repeats)
         for number in range(len(MODES))
         for failed in (False, True)
+    ]
+
+
+def whole(done: Iterable[Trial]) -> list[Trial]:
+    """Those of repeats of which all trials are there, made on one host without a break: a cut one is made again."""
+    by_repeat: dict[int, dict[tuple[str, bool], Trial]] = {}
+    for trial in done:  # made again, the last one counts
+        by_repeat.setdefault(trial.repeat, {})[trial.mode, trial.failed] = trial
+    return [
+        trial
+        for found in (list(one.values()) for one in by_repeat.values())
+        if len(found) == 2 * len(MODES) and all(trial.host == found[0].host for trial in found)
+        for trial in found
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (few / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(every / name, few / name)
     return few
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_heeded() -> Iterator[None]:
+    """Also where the tests run in a shell's background, whose children ignore Ctrl-C, and theirs with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True, scope="session")

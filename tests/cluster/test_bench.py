@@ -54,7 +54,6 @@ def test_what_the_program_refuses_reaches_the_user(model: Path, tmp_path: Path) 
 def test_an_interrupt_leaves_no_container(model: Path, photographs: Photographs) -> None:
     before = _once()
     program = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from pathlib import Path; from experiments.bench.containers import Photographs, speed;"
         f"speed('python', Path({str(model)!r}), Photographs(Path({str(photographs.folder)!r})), {SIDES!r},"
         " rounds=10000, say=print)"

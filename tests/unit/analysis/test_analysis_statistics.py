@@ -78,8 +78,8 @@ def test_what_has_no_partner_is_named_not_dropped_in_silence() -> None:
     above = [*seen("a", [2.0, 2.0, 2.0]), *seen("a", [9.0], 2)]
     below = [*seen("b", [1.0, 1.0]), *seen("b", [1.0], 2)]
     found = found_ratio(above, below)
-    assert found.alone == ("1-003-a", "2-001-a", "2-001-b")
-    assert found.estimate.n == 2
+    assert found.alone == ("1-003-a",)
+    assert (found.estimate.n, found.estimate.value, found.blocks) == (3, 2.0, (1, 2))
 
 
 @pytest.mark.parametrize("rounds", [0, 1])
@@ -133,7 +133,10 @@ def test_blocks_of_one_pair_are_resampled_together() -> None:
     assert isinstance(found, Ratio)
     assert (found.estimate.n, found.alone, found.blocks) == (5, (), (1, 2, 3, 4, 5))
     assert found.estimate.low <= 2.0 <= found.estimate.high
-    # Four pairs of one host and one of another: the one cannot be resampled, and is not used.
+    # Four pairs of one host and one of another, as a run leaves them that was cut before its last round.
     found = statistics.ratio([*seen("a", [2.0, 2.1, 1.9, 2.0]), *above[1:2]], [*seen("b", [1.0] * 4), *below[1:2]])
     assert isinstance(found, Ratio)
-    assert (found.estimate.n, len(found.alone)) == (4, 2)
+    assert (found.estimate.n, found.alone, found.few) == (5, (), False)
+    assert found.blocks == (1, 2)
+    # Not so where there is one pair in all.
+    assert isinstance(statistics.ratio(above[:1], below[:1]), NoEstimate)

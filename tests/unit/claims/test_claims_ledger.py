@@ -370,6 +370,16 @@ def test_trials_of_the_synchrony_experiment() -> None:
     assert "other tasks that ran again: 0" in verdict.said
 
 
+def test_of_a_repeat_that_was_made_again_the_later_lines_count() -> None:
+    def line(mode: str, seconds: float, began: str) -> dict[str, object]:
+        return {"mode": mode, "failed": False, "repeat": 0, "seconds": seconds, "host": {"began": began}}
+
+    lines = [line("dynamic", 1.0, "a"), line("dynamic", 2.0, "b"), line("static", 3.0, "b")]
+    found, _ = sources.from_synchrony(lines)
+    assert [(one.cell, one.block) for one in found] == [("dynamic", -1), ("static", -1)]
+    assert [one.name.rpartition(" ")[2] for one in found] == ["2", "3"], "named by their lines in the file"
+
+
 def synchrony(**seconds: float) -> Evidence:
     """Five repeats, in which each way of sharing out tasks took so long."""
     noise = (0.98, 0.99, 1.0, 1.01, 1.02)

@@ -38,6 +38,7 @@ class Laboratory:
     trials: list[str] = field(default_factory=list)
     steps: int = 0
     most_up: int = 0
+    left_by_a_failed_boot: bool = False
 
     def _step(self) -> None:
         self.steps += 1
@@ -48,6 +49,8 @@ class Laboratory:
         self._step()
         self.calls.append((what, cell))
         if (what, cell) in self.fail:
+            if what == "up" and self.left_by_a_failed_boot:
+                effect()
             raise self.fail[what, cell]
         effect()
         self.most_up = max(self.most_up, len(self.up_now))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from experiments.errors import RunFailed
+from experiments.errors import HostError, RunFailed
 from experiments.host.command import Completed
 from experiments.runner import environment
 
@@ -31,6 +32,31 @@ def _seam(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Engine.asked, Engine.answer = 0, '{"FULL_DEVICE_NAME": "made"}'
     monkeypatch.setattr(environment, "Engine", Engine)
     monkeypatch.setattr(environment, "_OPENVINO", tmp_path / "artefacts" / "openvino-properties.json")
+
+
+def free(monkeypatch: pytest.MonkeyPatch, root: Path | None, mb: int) -> None:
+    """So much is free on the engine's own disk, and enough on the checkout's."""
+    told = {"DockerRootDir": str(root)} if root else {}
+    monkeypatch.setattr(Engine, "info", lambda _: told, raising=False)
+    monkeypatch.setattr(
+        environment.capacity, "measure", lambda folder: SimpleNamespace(disk_free_mb=mb if folder == root else 10_000)
+    )
+
+
+def test_the_engines_own_disk_may_be_the_full_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    free(monkeypatch, tmp_path, 100)
+    with pytest.raises(HostError, match=f"{tmp_path}: 100 MB of disk are free; make room"):
+        environment.able()
+    free(monkeypatch, tmp_path, 1000)
+    environment.able()
+
+
+@pytest.mark.parametrize("root", [None, Path("/another/machine/docker")])
+def test_where_the_engine_keeps_its_files_elsewhere_the_checkouts_disk_counts(
+    monkeypatch: pytest.MonkeyPatch, root: Path | None
+) -> None:
+    free(monkeypatch, root, 100)
+    environment.able()
 
 
 def test_a_processor_is_asked_once_for_openvinos_properties() -> None:

@@ -217,7 +217,16 @@ def test_a_cluster_that_cannot_be_taken_down_ends_the_run(tmp_path: Path) -> Non
     assert any("tear-down: the network is in use" in line for line in watcher.said)
 
 
-@pytest.mark.parametrize("call", ["run", "up"])
+def test_a_cluster_that_neither_comes_up_nor_goes_ends_the_run(tmp_path: Path) -> None:
+    stuck = RunFailed("the network is in use")
+    lab = Laboratory(fail={("up", "workers=2"): RunFailed("no worker registered"), ("clear", ""): stuck})
+    lab.left_by_a_failed_boot = True
+    with pytest.raises(HostError, match="could not be taken down: the network is in use"):
+        run(plan_of(), tmp_path, lab, Watcher())
+    assert all(one["cell"] != "workers=2" for one in load(tmp_path / RECORDS).records)
+
+
+@pytest.mark.parametrize("call", ["run", "up", "content"])
 def test_a_failure_of_the_host_is_no_finding_of_a_cell(tmp_path: Path, call: str) -> None:
     gone = HostError("the Docker engine does not answer")
     lab = Laboratory(fail={(call, "workers=2"): RunFailed("the command ended"), ("able", ""): gone})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,15 @@ def test_what_a_round_of_videos_depends_on_is_known_before_the_first(
     built = Model(tmp_path / "made-from" / "yolact-r50-550")
     monkeypatch.setattr(video.artefacts, "model", lambda *_: built)
     planned = make_plan(load_preset("table-1", []), HOST, Calibration({})).cells[0]
+    flags = frozenset({"avx", "avx2", "fma"})
+    monkeypatch.setattr(video.environment, "host", lambda: replace(HOST, cpu_flags=flags))
     content = video.Videos(5, tmp_path, print).content(planned)
     assert content["model"] == {"name": "yolact-r50-550", "made_from": "made-from"}
     assert set(content["node_images"]) == {video.TABLE_1_IMAGE}
     assert content["programs"]
+    monkeypatch.setattr(video.environment, "host", lambda: replace(HOST, cpu_flags=frozenset({"avx"})))
+    other = video.Videos(5, tmp_path, print).content(planned)
+    assert [key for key in content if content[key] != other[key]] == ["instructions"]
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -96,6 +102,19 @@ def test_a_round_of_videos_keeps_its_evidence(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "run/logs/001-exp-2/limited-video.log").read_text() == "loading onnx\n"
     assert (tmp_path / "run/samples/001-exp-2.jsonl").read_text() == ""
     assert (tmp_path / "run/events/001-exp-2/frames.jsonl").read_text().count("frame") >= 4
+
+
+def test_a_container_that_a_killed_session_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    removed = list[object]()
+    monkeypatch.setattr(video, "run", lambda words, **_: removed.append(words[1:]))
+    lab = video.Videos(1, tmp_path, print)
+    lab.clear()
+    assert removed == []
+    (tmp_path / ".trial").mkdir()
+    (tmp_path / ".trial" / "container").write_text("0123abcd")
+    lab.clear()
+    assert removed == [["rm", "-f", "0123abcd"]]
+    assert not (tmp_path / ".trial").exists()
 
 
 def test_the_plan_knows_what_the_limited_node_gets() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from experiments.errors import HostError
 from experiments.host.command import Completed
 from experiments.matrix.costs import Calibration
 from experiments.runner import speeds
@@ -37,6 +38,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(speeds.capacity, "first_core", lambda: 0)
     monkeypatch.setattr(speeds.images, "fingerprints", lambda: {"python": found["python"]})
     monkeypatch.setattr(speeds.images, "tag", lambda name: name)
+    monkeypatch.setattr(speeds.images, "require_current", lambda *_, **__: None)
     monkeypatch.setattr(speeds.calibration, "seconds_per_image", lambda isa, _: float(len(isa)))
     return found
 
@@ -60,6 +62,26 @@ def test_a_start_is_measured_before_each_run_and_the_last_is_known() -> None:
     assert first.seconds == second.seconds
     assert speeds.known_calibration().start == 0.375
     assert _Engine.runs == 2
+
+
+@pytest.mark.usefixtures("_host")
+def test_nothing_is_measured_in_an_image_of_another_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(*_: object, packed: bool) -> None:
+        assert not packed
+        raise HostError("not of this checkout: python")
+
+    monkeypatch.setattr(speeds.images, "require_current", stale)
+    with pytest.raises(HostError, match="not of this checkout"):
+        speeds.calibrate()
+    assert speeds.known_calibration() == Calibration({}, None)
+
+
+def test_a_file_that_was_cut_says_nothing(host: dict[str, Any]) -> None:
+    speeds.calibrate()
+    speeds._STARTS.write_text('{"made | f1": 0.')
+    assert speeds.known_calibration().start is None
+    assert speeds.calibrate().start is not None
+    assert host["python"] == "f1"
 
 
 @pytest.mark.parametrize(("what", "other"), [("cpu_model", "another"), ("python", "f2")])

@@ -73,6 +73,21 @@ def test_nothing_is_lost_when_it_is_interrupted(tmp_path: Path, monkeypatch: pyt
     assert {key: read(run, *key) for key in FILES} == FILES
 
 
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_run(tmp_path)
+
+    def full(_files: object, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(packing, "_write", full)
+        with pytest.raises(OSError, match="No space left"):
+            pack(run)
+    assert not list(run.glob(".*")), "no partial archive"
+    assert {key: read(run, *key) for key in FILES} == FILES
+
+
 @pytest.mark.parametrize("kept", [slice(-20), slice(40), slice(1, None)], ids=["cut", "head", "no archive"])
 def test_a_damaged_archive_is_named(tmp_path: Path, kept: slice) -> None:
     run = a_run(tmp_path)

@@ -72,6 +72,20 @@ def test_the_table_has_a_row_a_mode_clean_and_failed_with_the_middle_repeat() ->
     assert rows[1]["efficiency"] == 0.5
 
 
+def test_a_repeat_that_was_cut_is_made_again_as_a_whole() -> None:
+    def repeat(number: int, *hosts: str) -> list[Trial]:
+        wanted = [one for one in program.order(number + 1) if one[0] == number]
+        return [
+            replace(made(mode, 20.0, repeat=number, failed=failed), host={"began": host})
+            for (_, mode, failed), host in zip(wanted, hosts, strict=False)
+        ]
+
+    first, cut, spans = repeat(0, *"aaaaaa"), repeat(1, *"aaa"), repeat(2, *"aaabbb")
+    assert program.whole([*first, *cut, *spans]) == first
+    again = repeat(1, *"bbbbbb")
+    assert program.whole([*first, *cut, *spans, *again]) == [*first, *again]
+
+
 def test_each_repeat_begins_with_another_mode_and_a_failure_follows_its_clean_trial() -> None:
     wanted = program.order(3)
     assert [one[1] for one in wanted[::6]] == ["dynamic", "static", "barrier"]
