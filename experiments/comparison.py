@@ -31,7 +31,7 @@ HOST_FIELDS = ("cpu_model", "cpu_flags", "cores", "cgroup")
 CODE = ("application", "engine_setting", "node_images", "spark", "submission")
 # A part of a cell's content that means something by its absence.
 FRESH = "fresh_cluster"
-DEFINITION = ("engine_setting.job.timing",)
+DEFINITION = ("engine_setting.job.engine", "engine_setting.job.timing")
 # A difference under this share is none: the runs were made at different hours, and an A/A tells only what the same
 # hour does. The halves of one A/A, three quarters of an hour apart, differed by up to 8 %.
 APART = 0.10
@@ -276,8 +276,9 @@ def _short(seconds: Sequence[float]) -> bool:
 
 
 def _figures(trial: Trial) -> list[str]:
-    """Paths of all numbers in the tables of a record."""
-    return [path for table in TABLES for path in _paths(trial.evidence.get(table), table)]
+    """Paths of all times in the tables of a record: beside those of frames stands how many they were."""
+    found = [path for table in TABLES for path in _paths(trial.evidence.get(table), table)]
+    return [path for path in found if not path.endswith(".frames")]
 
 
 def _paths(content: Any, path: str) -> list[str]:

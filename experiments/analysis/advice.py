@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,13 +40,13 @@ class Wish:
 class Cost:
     """What a job takes on that many workers: seconds from submission to its end, and worker-seconds that are paid.
 
-    known: whether so many workers were measured, lie between such, or beyond.
+    known: whether so many workers were measured with so many images, with others, lie between such, or beyond.
     """
 
     workers: int
     seconds: Estimate
     worker_seconds: Estimate
-    known: Literal["yes", "between", "beyond"]
+    known: Literal["yes", "with other images", "between", "beyond"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def workers_for(wish: Wish, times: JobTimes) -> Advice:
         chosen: Cost | None = min(as_fast, key=lambda one: one.workers)
     else:
         chosen = fitting[0] if fitting else None
-    said, warnings = _said(wish, chosen, looked_at), _warnings(wish, chosen, times)
+    named = [chosen] if chosen else [_fastest(looked_at), _cheapest(looked_at)]
+    said, warnings = _said(wish, chosen, looked_at), _warnings(wish, [one.workers for one in named], times)
     return Advice(chosen.workers if chosen else None, costs, said, warnings)
 
 
@@ -99,9 +100,9 @@ def _cost(images: int, workers: int, times: JobTimes) -> Cost:
     one = times.seconds(workers, images)
     paid = Estimate(workers * one.value, workers * one.low, workers * one.high, one.n)
     least, *_, most = times.workers
-    return Cost(
-        workers, one, paid, "yes" if workers in times.workers else "between" if least < workers < most else "beyond"
-    )
+    if workers in times.workers:
+        return Cost(workers, one, paid, "yes" if images in times.images else "with other images")
+    return Cost(workers, one, paid, "between" if least < workers < most else "beyond")
 
 
 def _keeps(one: Cost, wish: Wish) -> bool:
@@ -116,8 +117,7 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
     ]
     within = " and ".join(filter(None, limits))
     if chosen is None:
-        best = min(costs, key=lambda one: one.seconds.value)
-        cheapest = min(costs, key=lambda one: one.worker_seconds.value)
+        best, cheapest = _fastest(costs), _cheapest(costs)
         return (
             f"No number of workers up to {costs[-1].workers} does {wish.images} images within {within}: the fastest, "
             f"{best.workers}, takes {range_text(best.seconds)} s; the cheapest, {cheapest.workers}, "
@@ -126,12 +126,12 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
     said = f"{chosen.workers} worker{'s' if chosen.workers > 1 else ''} for {wish.images} images"
     if within:
         return f"{said} within {within}: {_takes(chosen)} (95 % intervals)."
-    fastest = min(costs, key=lambda one: one.seconds.value)
+    fastest = _fastest(costs)
     near = min((one for one in costs if one.seconds.value <= (1 + SAME) * fastest.seconds.value), key=_workers)
     others = {
         "perhaps enough": near if near.workers < chosen.workers else chosen,
         "the fastest": fastest,
-        "the cheapest": min(costs, key=lambda one: one.worker_seconds.value),
+        "the cheapest": _cheapest(costs),
     }
     by_workers = {one.workers: one for one in others.values() if one.workers != chosen.workers}
     beside = [
@@ -147,6 +147,14 @@ def _said(wish: Wish, chosen: Cost | None, costs: Sequence[Cost]) -> str:
     return "; ".join([f"{said}, {why}: {_takes(chosen)} (95 % intervals)", *beside]) + "."
 
 
+def _fastest(costs: Iterable[Cost]) -> Cost:
+    return min(costs, key=lambda one: one.seconds.value)
+
+
+def _cheapest(costs: Iterable[Cost]) -> Cost:
+    return min(costs, key=lambda one: one.worker_seconds.value)
+
+
 def _workers(one: Cost) -> int:
     return one.workers
 
@@ -155,10 +163,14 @@ def _takes(one: Cost) -> str:
     return f"{range_text(one.seconds)} s, {range_text(one.worker_seconds)} worker-seconds"
 
 
-def _warnings(wish: Wish, chosen: Cost | None, times: JobTimes) -> tuple[str, ...]:
-    found, (least, *_, most) = [], times.workers
-    if chosen and not least <= chosen.workers <= most:
-        found.append(f"{chosen.workers} workers lie outside of what was measured, {least:g} to {most:g}")
+def _warnings(wish: Wish, named: Iterable[int], times: JobTimes) -> tuple[str, ...]:
+    """named: the numbers of workers that the advice names."""
+    least, *_, most = times.workers
+    found = [
+        f"{workers} workers lie outside of what was measured, {least:g} to {most:g}"
+        for workers in dict.fromkeys(named)
+        if not least <= workers <= most
+    ]
     if times.repeats < ENOUGH:
         found.append(
             f"it rests on {times.repeats} job{'s' if times.repeats > 1 else ''} of a kind; {ENOUGH} are needed"

@@ -14,8 +14,9 @@ from typing import Any
 from experiments.analysis.occupancy import occupancy, placed
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import Trial
+from experiments.bench.statistics import Estimate
 from experiments.eventlog import TaskRow
-from experiments.report.text import percent_text, seconds_text
+from experiments.report.text import percent_text, range_text, seconds_text
 
 # By part: what it stands for, in the order in which figures show them.
 # What lies before a job's work.
@@ -154,17 +155,15 @@ def unmeasured_text(found: Decomposition) -> str:
     return f"not measured, or not wholly: {', '.join(found.unmeasured)}"
 
 
-def difference(before: str, first: Decomposition, after: str, second: Decomposition) -> str:
-    """What changed between two cells, and in what was done, in one sentence."""
-    gain = second.total - first.total
+def difference(before: str, first: Decomposition, after: str, second: Decomposition, times: Estimate) -> str:
+    """What changed between two cells, and in what was done, in one sentence.
+
+    times: the second over the first, by pairs. The parts are means, so an outlier weighs on these alone.
+    """
     changes = {part: second.by_work[part] - first.by_work[part] for part in BY_WORK}
     largest = sorted(BY_WORK, key=lambda part: -abs(changes[part]))
     named = [part for part in largest if abs(changes[part]) >= _WORTH_NAMING * first.total]
-    said = (
-        "takes as long as"
-        if not gain
-        else f"takes {percent_text(abs(gain) / first.total)} {'more' if gain > 0 else 'less'} than"
-    )
+    said = f"takes {range_text(times)} times as long as"
     listed = ", ".join(f"{part} {changes[part]:+.3f} s" for part in named) or "no part by 5 % of the whole"
     stopped = second.seconds[THROTTLED] - first.seconds[THROTTLED]
     quota = (
@@ -172,7 +171,7 @@ def difference(before: str, first: Decomposition, after: str, second: Decomposit
         if abs(stopped) >= _WORTH_NAMING * first.total
         else ""
     )
-    return f"{after} {said} {before}, {_against(first, second)}; what changed: {listed}{quota}."
+    return f"{after} {said} {before}; on average {_against(first, second)}; what changed: {listed}{quota}."
 
 
 def not_told(before: str, first: Decomposition, after: str, second: Decomposition, why: str) -> str:

@@ -212,16 +212,19 @@ def _exp(one: Estimate) -> Estimate:
 def fastest_workers(found: Fit) -> Estimate | None:
     """Of a USL fit: beyond how many workers more of them make it slower; None where the fit sees no such point.
 
-    high is infinite where the interval reaches to fits without one. Gunther, equation 4.33.
+    high is infinite where the interval reaches to fits without one, low is 1 where it reaches to fits in which no
+    worker adds anything. Gunther, equation 4.33.
     """
     contention, coherency = (one.value for one in found.parameters.values())
     if coherency <= 0:
         return None
     drawn = found.draws
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         peaks = np.sqrt((1 - drawn[:, 0]) / drawn[:, 1])
+    # All of it serial, and nothing lost by more workers: 0 over 0, and none of them adds anything.
+    peaks = np.maximum(np.nan_to_num(peaks, nan=1.0, posinf=np.inf), 1.0)
     low, high = np.quantile(peaks, TAILS, method="nearest")
-    return Estimate(math.sqrt((1 - contention) / coherency), float(low), float(high), found.n)
+    return Estimate(max(1.0, math.sqrt((1 - contention) / coherency)), float(low), float(high), found.n)
 
 
 def karp_flatt(speedup: float, workers: float) -> float:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,9 @@ OUTLIER = 3.5
 _CONSISTENT_MAD, _CONSISTENT_MEAN = 1.4826, 1.2533
 
 Numbers = npt.NDArray[np.float64]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
     pairs: dict[int, list[float]] = {}
     for place in sorted(one.keys() & other.keys()):
         pairs.setdefault(place[0], []).append(_positive(one[place]) / _positive(other[place]))
-    samples = _samples(list(pairs.values()))
+    samples = resampled(list(pairs.values()))
     if not samples:
         return NoEstimate(f"{'1 pair' if pairs else 'no pair'} of trials; an interval needs 2")
     used = sorted(one.keys() & other.keys())
@@ -135,8 +138,8 @@ def _ratio(above: tuple[Observation, ...], below: tuple[Observation, ...]) -> Ra
     )
 
 
-def _samples(blocks: Sequence[list[float]]) -> list[list[float]]:
-    """The blocks' ratios as they are resampled: none where there is one in all."""
+def resampled(blocks: Sequence[list[T]]) -> list[list[T]]:
+    """What each block has of pairs, as pairs are resampled together (see `ratio`): none where there is one in all."""
     several, single = [one for one in blocks if len(one) > 1], [one[0] for one in blocks if len(one) == 1]
     if len(single) > 1:
         return [*several, single]

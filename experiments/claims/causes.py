@@ -51,7 +51,8 @@ class CauseRule(Shape):
 
 def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
     """Supported where the difference is beyond noise and MOST_OF_IT of what is to be explained; refuted where it is
-    NEXT_TO_NOTHING of that, goes the other way, or none is seen and the whole interval lies within SAME; else open.
+    NEXT_TO_NOTHING of that or goes the other way; without something to be explained where none is seen and the whole
+    interval lies within SAME; else open.
     """
     found = compare(rule.present, rule.absent, evidence)
     if isinstance(found, Verdict):
@@ -65,12 +66,12 @@ def cause(rule: CauseRule, evidence: Evidence) -> Verdict:
         return _of_whole(rule, rule.whole, said, evidence)
     yes, no = (SUPPORTED, REFUTED) if rule.expect == "more" else (REFUTED, OPEN)
     one = found.ratio.estimate
-    direction = yes if found.differs > 0 else no if within(one) or found.differs < 0 else OPEN
-    if found.differs > 0 and rule.explains is not None:
+    direction = yes if found.differs > 0 else no if found.differs < 0 or within(one) else OPEN
+    if found.differs >= 0 and rule.explains is not None:
         value, low, high = (math.log(end) / math.log(rule.explains) for end in (one.value, one.low, one.high))
         of_it = Estimate(value, low, high, one.n)
         said += f", by logarithms {shares.shown(of_it)} of the {ratio_text(rule.explains)} to be explained"
-        direction = shares.judged(of_it, yes, no)
+        direction = shares.judged(of_it, yes if found.differs else OPEN, no)
     trials, conditions = found.ratio.trials, sides.conditions(found, evidence)
     said += f": {rule.means[direction]}" if direction in rule.means else ""
     return Verdict(direction, f"{said}.", NOT_COMPARABLE, one, "ratio", trials, conditions)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from experiments.analysis.statistics import ENOUGH
-from experiments.analysis.trials import Trial
+from experiments.analysis.trials import Observation, Trial
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides, words
 from experiments.claims.rules import OneSide
@@ -57,7 +58,11 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
     """
     kept, said, trials, seen_trials, least = list[float](), list[str](), list[str](), list[Trial](), ENOUGH
     for one in rule.bounds:
-        values = [(seen.trial, seen.value) for seen in sides.values_of(one.side, evidence)]
+        unit = words.of_figure(one.side.figure).unit
+        observed, where = sides.values_of(one.side, evidence), ""
+        if unit and not one.asked and len({seen.block for seen in observed}) > 1:
+            observed, where = _of_one_host(observed), ", in the block with most trials"
+        values = [(seen.trial, seen.value) for seen in observed]
         if one.per:
             below = {seen.trial: seen.value for seen in sides.values_of(_figure(one.side, one.per), evidence)}
             values = [(trial, value / below[trial]) for trial, value in values if below.get(trial)]
@@ -73,9 +78,8 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
         seen_trials += sides.trials_of(one.side, evidence)
         seen = sorted({value for _, value in values})
         per = f" per {words.of_figure(one.per).name}" if one.per else ""
-        unit = words.of_figure(one.side.figure).unit
         range_ = " to ".join(dict.fromkeys(figure_text(value) for value in (seen[0], seen[-1])))
-        told = f"{one.side}{per}: {range_} {unit}".rstrip()
+        told = f"{one.side}{per}: {range_} {unit}{where}".rstrip()
         bound = f"asked: {_bound_text(one.at_least, one.at_most)}; so in {sum(inside)} of {len(inside)} trials"
         said.append(f"{told} ({bound})" if one.asked else told)
     direction = HOLDS if min(kept) == 1 else REVERSED if min(kept) == 0 else UNDECIDED
@@ -85,6 +89,13 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
     names = tuple(dict.fromkeys(trials))
     found = [one for one in seen_trials if one.name in names]
     return Verdict(direction, f"{'; '.join(said)}.", trials=names, conditions=sides.where(found, evidence))
+
+
+def _of_one_host(observed: Sequence[Observation]) -> tuple[Observation, ...]:
+    """Those of the block with most of them: one host's seconds and another's make no range."""
+    blocks = [one.block for one in observed]
+    largest = max(sorted(set(blocks)), key=blocks.count)
+    return tuple(one for one in observed if one.block == largest)
 
 
 class FactRule(Shape):

@@ -47,7 +47,6 @@ def shown(one: Estimate) -> str:
 
 
 def _groups(blocks: Sequence[int]) -> list[npt.NDArray[np.intp]]:
-    """The places of each block's pairs; blocks of one pair together, as `statistics.ratio` has them."""
-    places = [np.flatnonzero(np.array(blocks) == block) for block in dict.fromkeys(blocks)]
-    single = [one for one in places if len(one) == 1]
-    return [*(one for one in places if len(one) > 1), *([np.concatenate(single)] if len(single) > 1 else [])]
+    """The places of each block's pairs, as `statistics.ratio` resamples them."""
+    places = [[place for place, one in enumerate(blocks) if one == block] for block in dict.fromkeys(blocks)]
+    return [np.array(one, dtype=np.intp) for one in statistics.resampled(places)]

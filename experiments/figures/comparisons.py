@@ -54,7 +54,7 @@ def comparison(
     axes.set_yticks(range(len(bars)), [bar.label for bar in bars])
     axes.set(xlabel=contest.x, title=contest.title, xlim=(0, None), ylim=(len(bars) - 0.5, -0.5))
     remarks = [_ratio_text(*ratio)] if ratio else []
-    remarks.append(f"noise floor {100 * floor.share:.1f} % (A/A)" if floor else "no A/A was run")
+    remarks.append(f"noise floor {100 * floor.share:.1f} % (A/A)" if floor else "no A/A of this figure")
     remarks.append(ringed([bar.outliers for bar in bars]))
     rows = tuple(
         (bar.label, bar.summary.value, bar.summary.low, bar.summary.high, bar.summary.n, listed(bar.outliers))

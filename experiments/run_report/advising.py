@@ -158,7 +158,13 @@ def best_library(comparison: Comparison) -> Best | None:
     if not by_best:
         return None
     said = [
-        _choice(next(iter(own.values())), f"the fastest per frame in {joined([*own])}", 1) for own in by_best.values()
+        _choice(
+            next(iter(own.values())),
+            f"the fastest per frame in {joined([*own])}",
+            1,
+            f"in {next(iter(own))} " if len(own) > 1 else "",
+        )
+        for own in by_best.values()
     ]
     slower = [one.value for own in by_best.values() for found in own.values() for one in found.slower.values()]
     text = f"{comparison.name}: {' '.join(said)}{_ACCURACY}"
@@ -227,8 +233,12 @@ def by_gain(bests: Iterable[Best]) -> list[Best]:
 
 
 def _choice(
-    found: Choice | NoEstimate, what: str = "the fastest from submission to the last row", most: int = _NAMED
+    found: Choice | NoEstimate,
+    what: str = "the fastest from submission to the last row",
+    most: int = _NAMED,
+    of: str = "",
 ) -> str:
+    """of: which of several cells the others' times are of."""
     if isinstance(found, NoEstimate):
         return f"no choice: {found.reason}."
     ends = [f"{joined(found.as_good)} not shown to be slower"] if found.as_good else []
@@ -239,7 +249,9 @@ def _choice(
     if len(found.slower) > most:
         ends.append(f"{count_text(len(found.slower) - most, 'other')} longer still")
     ends += [f"not sure: {text}" for text in found.unsure[:most]]
-    return "; ".join([f"{found.best} is {what}", *ends]) + "."
+    sure = "" if not (found.as_good or found.unsure) else "by its median "
+    first, *rest = ends or [""]
+    return "; ".join([f"{found.best} is {sure}{what}", *([f"{of}{first}"] if first else []), *rest]) + "."
 
 
 _ACCURACY = " What that costs in accuracy is another figure: precision against speed and accuracy."

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from experiments.analysis.advice import Wish, none_for
 from experiments.analysis.jobs import JobTimes
-from experiments.analysis.statistics import Ratio
+from experiments.analysis.statistics import NoEstimate, Ratio
 from experiments.analysis.trials import varied
+from experiments.report.text import joined
 from experiments.run_report import advising, causes, scaling
 from experiments.run_report.said import Said, said
 from experiments.run_report.scaling import Scaled
@@ -58,7 +59,9 @@ def _scales(studies: Sequence[Study]) -> list[Said]:
         return [Said(f"{why}; `clusterbed run {_SCALING}` makes some.")]
     study, one = found
     core, floor = study.comparison.core, study.setting.floor
-    where = f"Measured on {study.setting.host}" + (f", a paper core at {core:g} of a host core" if core else "")
+    blocks = [study.comparison.block] if isinstance(one.gain, NoEstimate) else one.gain.blocks
+    hosts = dict.fromkeys(study.setting.hosts.get(block, study.setting.host) for block in blocks)
+    where = f"Measured on {joined([*hosts])}" + (f", a paper core at {core:g} of a host core" if core else "")
     where += f": {', '.join(dict.fromkeys((study.run.name, one.family.name)))}."
     many = _of_jobs(study, advising.many_images, one)
     limit = _of_jobs(study, advising.limit_of_jobs, one)

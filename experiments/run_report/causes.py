@@ -100,25 +100,27 @@ def changes(parts: Sequence[Part], comparison: Comparison, floor: NoiseFloor | N
     groups: dict[tuple[str, ...], list[_Split]] = {}
     for one in known:
         groups.setdefault(given(comparison.cells[one[0].cell][0]), []).append(one)
-    return [
-        Said(_change(comparison, first, one, floor), (*first[0].trials, *one[0].trials))
-        for first, *others in groups.values()
-        for one in others
-    ]
+    return [_change(comparison, first, one, floor) for first, *others in groups.values() for one in others]
 
 
 _Split = tuple[Part, Decomposition]
 
 
-def _change(comparison: Comparison, first: _Split, one: _Split, floor: NoiseFloor | None) -> str:
-    """From the first to the other; or why nothing can be said."""
+def _change(comparison: Comparison, first: _Split, one: _Split, floor: NoiseFloor | None) -> Said:
+    """From the first to the other; or why nothing can be said. It rests on the trials that were split, and on all pairs
+    that the two are judged by.
+    """
+    split = (*first[0].trials, *one[0].trials)
     pair = (first[0].cell, first[1], one[0].cell, one[1])
     found = ratio(*(observations(comparison.cells[part.cell], WALL) for part, _ in (one, first)))
     if isinstance(found, NoEstimate):
-        return not_judged(*pair, found.reason)
+        return Said(not_judged(*pair, found.reason), split)
+    trials = tuple(dict.fromkeys((*split, *found.trials)))
     if found.few:
-        return not_judged(*pair, f"{found.estimate.n} pairs of trials; {ENOUGH} are needed")
-    return difference(*pair) if differs(found.estimate, floor) else not_told(*pair, "which is not beyond noise")
+        return Said(not_judged(*pair, f"{found.estimate.n} pairs of trials; {ENOUGH} are needed"), trials)
+    if differs(found.estimate, floor):
+        return Said(difference(*pair, found.estimate), trials)
+    return Said(not_told(*pair, "which is not beyond noise"), trials)
 
 
 def stops(one: Scaled, parts: Sequence[Part]) -> list[str]:

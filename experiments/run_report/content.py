@@ -15,7 +15,7 @@ from experiments.claims.sides import STAGE_3
 from experiments.figures.drawn import Cell
 from experiments.report import topology_drawing
 from experiments.report.records import Executor, Machine, Node, Topology
-from experiments.report.text import count_text, measured_text
+from experiments.report.text import count_text, measured_text, percent_text
 from experiments.run_report.cells import PER_FRAME
 from experiments.run_report.raw import RawFiles
 from experiments.run_report.reading import RunFolder, Runs, measured_of
@@ -56,13 +56,21 @@ def notices(runs: Runs, studies: Sequence[Study], problems: Sequence[str]) -> li
     """What a reader must know before the figures: what is missing, failed, left out, or too few."""
     found = [f"{run.name}: {text}" for run in runs.folders for text in (*run.lacking, *_unfinished(run), *_dirty(run))]
     found += _speeds(runs)
+    found += [
+        f"{run.name}: preset {run.preset} was run with {', '.join(run.changes)}; claims that name it are judged on that"
+        for run in runs.folders
+        if run.changes
+    ]
     for why, names in runs.trials.left_out.items():
         if why != "skipped":
             found.append(f"{count_text(len(names), 'trial')} {why}, in no figure: {_some(names)}")
     if not runs.trials.counted:
         found.append("no trial was measured, so there are no figures")
     elif studies and studies[0].setting.floor is None:
-        found.append("no A/A was run (preset aa): differences are held against their own interval only")
+        found.append(
+            f"no A/A of {statistics.ENOUGH} pairs was run (preset aa): differences are held against their own interval "
+            f"alone, and under {percent_text(statistics.UNSEEN)} there is none"
+        )
     few = sorted(
         {
             f"{one.comparison.preset}: {cell}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 
 from experiments.analysis.decomposition import Decomposition
@@ -42,7 +42,8 @@ class Shown:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the figures of a comparison need to know beside its trials. host: in words; floor, whole_floor: the A/A
+    """What the figures of a comparison need to know beside its trials. host: in words, of its block; hosts: of all
+    blocks; floor, whole_floor: the A/A
     noise of the stage, and of the whole job.
     """
 
@@ -54,6 +55,7 @@ class Setting:
     floor: NoiseFloor | None
     facts: Mapping[str, Fact]
     whole_floor: NoiseFloor | None = None
+    hosts: Mapping[int, str] = field(default_factory=dict)
 
     def about(self, drawn: int = 0, all_: int = 0, what: str = "cells") -> About:
         left = f"the first {drawn} of {all_} {what} are drawn, all are in the table of cells" if drawn < all_ else ""
@@ -212,7 +214,10 @@ def _precisions(setting: Setting) -> Iterator[Shown]:
 
 
 def _accuracy(facts: Mapping[str, Fact], weights: str) -> Estimate | None:
-    """Mask AP by the benchmarks' own paired comparison with FP32, on which FP16 and INT8 were measured."""
+    """Mask AP by the benchmarks' own paired comparison with FP32, on which FP16 and INT8 were measured.
+
+    Of FP16 the size of the difference is known and not its sign: it may lie as far on either side.
+    """
     base = facts.get("model_mask_ap")
     if base is None or base.low is None or base.high is None:
         return None
@@ -222,10 +227,9 @@ def _accuracy(facts: Mapping[str, Fact], weights: str) -> Estimate | None:
     change = facts.get({"FP16": "model_f16_ap_difference", "INT8": "model_int8_ap_fraction"}.get(weights, ""))
     if change is None or change.low is None or change.high is None:
         return None
-    value, low, high = (
-        plain + one if weights == "FP16" else plain * one for one in (change.value, change.low, change.high)
-    )
-    return Estimate(value, low, high, change.n)
+    if weights == "FP16":
+        return Estimate(plain, plain - change.high, plain + change.high, change.n)
+    return Estimate(plain * change.value, plain * change.low, plain * change.high, change.n)
 
 
 def _time(setting: Setting) -> Shown:

@@ -28,7 +28,8 @@ class RunFolder:
     """One run. title, preset, repeats, ours: as its preset.toml says, the folder's name and None where it has none.
 
     plan, environment: the files' content, empty where missing; lacking: what the folder lacks, a sentence each;
-    present: by cell, the hash of the content that counts, where that is kept.
+    present: by cell, the hash of the content that counts, where that is kept. changes: of the preset, as it was
+    run with, the number of rounds left aside.
     """
 
     name: str
@@ -42,6 +43,7 @@ class RunFolder:
     environment: Mapping[str, Any]
     lacking: tuple[str, ...]
     present: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
     @property
     def trials(self) -> Trials:
@@ -140,12 +142,24 @@ def read_run(path: Path) -> RunFolder:
     _check(path / PLAN, plan, "cells", {"cell": str})
     _check(path / ENVIRONMENT, environment, "blocks", {"block": int, "host": dict})
     table, repeats = _preset(path / PRESET, lacking)
+    changes = tuple(one for one in as_run(path / PRESET)[1] if one.partition("=")[0].strip() != "repeats")
     named = (record["preset"] for record in loaded.records if "preset" in record)
     preset = str(next(named, plan.get("preset", path.name)))
     title, ours = str(table.get("title", preset)), str(table.get("ours", ""))
     present = contents.load(path).present
     return RunFolder(
-        path.name, path, preset, title, ours, repeats, loaded.records, plan, environment, tuple(lacking), present
+        path.name,
+        path,
+        preset,
+        title,
+        ours,
+        repeats,
+        loaded.records,
+        plan,
+        environment,
+        tuple(lacking),
+        present,
+        changes,
     )
 
 

@@ -165,6 +165,8 @@ def _limit(law: Fit) -> str:
         peak = scaling.fastest_workers(law)
         if peak is None:
             return "; no number of workers beyond which more are slower"
+        if peak.low <= 1:
+            return "; from how many workers on more are slower is not known"
         if law.parameters["coherency"].low <= 0:
             return f"; more workers are not slower up to {peak.low:.2g} of them, and beyond that it is not known"
         return f"; slower again beyond {peak.value:.3g} workers ({peak.low:.3g} to {peak.high:.3g})"

@@ -9,7 +9,7 @@ from experiments.analysis.scaling import NoFit
 from experiments.claims import sides
 from experiments.claims.types import Evidence
 from experiments.errors import RunFailed
-from experiments.report.text import joined, number_text
+from experiments.report.text import joined, number_text, percent_text
 from experiments.run_report import advising, balance, causes, cells, scaling
 from experiments.run_report.advising import Advised, Best, Jobs
 from experiments.run_report.balance import Balance
@@ -72,6 +72,7 @@ def _study(comparison: Comparison, runs: Runs, evidence: Evidence, raw: RawFiles
         floor=floor,
         facts=evidence.facts,
         whole_floor=sides.noise_floor(scaling.WALL, evidence),
+        hosts=evidence.hosts,
     )
     best = scaling.best(setting.scaled)
     jobs = advising.jobs_of(best) if best else None
@@ -102,8 +103,10 @@ def weak_text(one: Weak) -> str:
     if isinstance(one.law, NoFit):
         return f"{name}: no fit: {one.law.reason}."
     serial = one.law.parameters["serial"]
+    check = one.law.check
+    bad = "" if check.holds else f", but it misses the times at {check.at:g} workers by {percent_text(check.largest)}"
     workers = joined([f"{number:g}" for number in one.family.cells])
     return (
         f"{name}, on {workers} workers: Gustafson's serial fraction is "
-        f"{serial.value:.2g} ({serial.low:.2g} to {serial.high:.2g})."
+        f"{serial.value:.2g} ({serial.low:.2g} to {serial.high:.2g}){bad}."
     )

@@ -100,6 +100,18 @@ def test_one_number_of_images_says_nothing_of_another() -> None:
     assert advice.workers_for(Wish(48), times(AMDAHL, 0.0, images=[48])).workers == 4
 
 
+def test_workers_that_were_measured_with_other_images_are_told_apart() -> None:
+    known = {one.workers: one.known for one in advice.workers_for(Wish(1000), times(AMDAHL, 0.0)).costs}
+    assert (known[2], known[7]) == ("with other images", "beyond")
+
+
+def test_workers_that_an_answer_names_where_nothing_fits_are_warned_of_too() -> None:
+    found = advice.workers_for(Wish(96, deadline=1), times(AMDAHL, 0.0))
+    assert found.workers is None
+    assert "the fastest, 12, takes" in found.said
+    assert found.warnings == ("12 workers lie outside of what was measured, 1 to 6",)
+
+
 def test_outside_of_what_was_measured_it_warns() -> None:
     found = advice.workers_for(Wish(1000, deadline=90), times(AMDAHL, 0.0))
     assert found.workers is not None

@@ -15,6 +15,7 @@ from experiments.analysis.decomposition import PARTS, Decomposition
 from experiments.analysis.occupancy import most_at_once, occupancy, placed
 from experiments.analysis.statistics import NoEstimate
 from experiments.analysis.trials import Trial
+from experiments.bench.statistics import Estimate
 from experiments.errors import UserError
 from experiments.eventlog import TaskRow
 from experiments.runner.samples import Sample
@@ -211,13 +212,14 @@ def test_sentences_are_made_from_the_numbers() -> None:
         "2 cores: 1.00 s per image from submission to the end, on average: compute 0.600 s (60 %), "
         "throttled 0.300 s (30 %), driver 0.080 s (8 %); all else 2 %."
     )
-    assert decomposition.difference("2 cores", first, "4 cores", second) == (
-        "4 cores takes 24 % less than 2 cores, 0.760 s against 1.00 s per image; what changed: compute -0.250 s, "
+    times = Estimate(0.8, 0.7, 0.9, 5)
+    assert decomposition.difference("2 cores", first, "4 cores", second, times) == (
+        "4 cores takes 0.8 (0.7 to 0.9) times as long as 2 cores; on average 0.760 s against 1.00 s per image; what "
+        "changed: compute -0.250 s, "
         "driver +0.080 s, reading -0.070 s; quotas stopped nodes for -0.300 s, which are counted with what they "
         "stopped."
     )
-    assert "takes as long as" in decomposition.difference("a", first, "b", first)
-    assert "no part by 5 %" in decomposition.difference("a", first, "b", first)
+    assert "no part by 5 %" in decomposition.difference("a", first, "b", first, times)
     unseen = decomposition.not_told("a", first, "b", second, "which is not beyond noise")
     assert unseen.startswith("b cannot be told from a: ")
     assert unseen.endswith(" per image, which is not beyond noise.")

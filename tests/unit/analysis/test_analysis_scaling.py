@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,16 @@ def test_the_fastest_number_of_workers() -> None:
     assert found is not None
     assert found.low < math.sqrt(0.95 / 0.01) < found.high
     assert found.low < found.value < found.high
+
+
+def test_where_no_worker_adds_anything_the_fastest_number_may_be_one() -> None:
+    found = scaling.fastest_workers(fitted(USL, points(USL, 0.97, 0.001, noise=0.05)))
+    assert found is None or (1 <= found.low <= found.high and 1 <= found.value < math.inf)
+    flat = replace(fitted(USL, points(USL, 0.97, 0.001)), covariance=tuple(map(tuple, np.eye(4) * 0.01)))
+    found = scaling.fastest_workers(flat)
+    assert found is not None
+    assert found.low == 1
+    assert not math.isnan(found.high)
 
 
 def test_karp_and_flatt() -> None:

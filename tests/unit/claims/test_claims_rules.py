@@ -327,6 +327,16 @@ def test_a_figure_without_bounds_is_told_beside_the_others() -> None:
     )
 
 
+def test_seconds_that_are_told_beside_are_of_one_host() -> None:
+    beside = side(cell="a", figure="phases.read")
+    rule = BoundsRule(bounds=[Bound(side=beside), Bound(side=A, at_most=1)])
+    both = [*trials(beside, *[7.0] * 5), *trials(beside, *[70.0] * 3, block=2)]
+    verdict = levels.bounds(rule, evidence(both, [*trials(A, *[1.0] * 5), *trials(A, *[0.9] * 3, block=2)]))
+    assert verdict.direction == HOLDS
+    assert "time of read: 7 s, in the block with most trials; " in verdict.said
+    assert "0.9 to 1 s (asked: at most 1; so in 8 of 8 trials)" in verdict.said
+
+
 def test_a_rule_that_asks_nothing_is_refused_and_one_thing_told_beside_may_be_missing() -> None:
     with pytest.raises(ValidationError, match="bounds"):
         BoundsRule(bounds=[Bound(side=A)])

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from stored_runs import HOST, rounds, stored
 
+from experiments import comparison
 from experiments.analysis.statistics import NoiseFloor, Ratio
+from experiments.analysis.trials import Trial
 from experiments.bench.statistics import Estimate
 from experiments.cli import app as program
 from experiments.comparison import Comparison, Floor, as_json, compare, floor_of, seen
@@ -95,6 +97,21 @@ def test_what_a_time_is_of_is_no_code_and_sparks_settings_are(tmp_path: Path) ->
     assert of(a, b).code == ('spark.spark.x: "16s", was "15s"',)
     with pytest.raises(UserError, match=r"not comparable: engine_setting\.job\.timing"):
         of(a, c)
+
+
+def test_which_engine_a_setting_means_is_no_code_either(tmp_path: Path) -> None:
+    one, other = (
+        stored(tmp_path / engine, {"c": rounds(40.0)}, content={"engine_setting": {"job": {"engine": engine}}})
+        for engine in ("bigdl", "fused")
+    )
+    with pytest.raises(UserError, match=r"not comparable: engine_setting\.job\.engine"):
+        of(one, other)
+
+
+def test_how_many_frames_there_were_is_no_time() -> None:
+    evidence = {"per_frame": {"torch": {"total": 0.5, "frames": 5}}, "per_image": {"wall": 1.0}}
+    trial = Trial("t", "p", "p", "c", 1, 1, 0.25, {}, evidence)
+    assert comparison._figures(trial) == ["per_image.wall", "per_frame.torch.total"]
 
 
 def test_a_part_that_an_older_release_did_not_know_is_not_compared(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_work_by_node_and_where_it_should_be() -> None:
 def test_a_comparison_says_its_ratio_and_the_noise() -> None:
     pair = [Bar("a", summary(2.0, 2.2), (2.0, 2.2)), Bar("b", summary(1.0), (1.0,))]
     one = drawn(comparisons.comparison(comparisons.YARN, pair, ABOUT, ("a over b", Estimate(2.1, 2.0, 2.2, 2))))
-    assert "a over b: 2.1 (2 to 2.2) by 2 paired trials; no A/A was run" in one.caption
+    assert "a over b: 2.1 (2 to 2.2) by 2 paired trials; no A/A of this figure" in one.caption
     assert [item.lines[0].get_xdata()[0] for item in errorbars(one)] == [2.1, 1.0]
     assert column(one, "seconds per image, low")[1] is None
 

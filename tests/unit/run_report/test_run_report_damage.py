@@ -13,6 +13,7 @@ import pytest
 from run_material import Page, records, report_of, rewrite, small
 
 from experiments.errors import UserError
+from experiments.matrix.preset import run_copy
 from experiments.run_report import facts
 from experiments.run_report.write import write_report
 
@@ -114,6 +115,15 @@ def test_an_older_content_is_listed_with_the_trials_that_are_in_no_figure(tmp_pa
     text = base64.b64decode(Page(html).downloads["trials.csv"].partition("base64,")[2]).decode()
     found = [row["not counted"] for row in csv.DictReader(io.StringIO(text))]
     assert (found[0], set(found[1:])) == ("of an older content", {""})
+
+
+@pytest.mark.usefixtures("_no_figures")
+def test_a_preset_that_was_changed_is_said_beside_what_is_judged_by_it(tmp_path: Path) -> None:
+    run = small(tmp_path / "run")
+    plain = (run / "preset.toml").read_text()
+    (run / "preset.toml").write_text(run_copy(plain, "made", ["workers=2", "repeats=3"]))
+    html = report_of(run)
+    assert "was run with workers=2; claims that name it are judged on that" in html
 
 
 @pytest.mark.usefixtures("_no_figures")
