@@ -37,3 +37,7 @@ class HostError(ClusterbedError):
 
 class NothingRunsHere(HostError):
     """Of a preset no cell can run on this host, which says nothing of others."""
+
+
+class NoDisk(HostError):
+    """Of a preset no cell can run, since disk is lacking; others may need less."""

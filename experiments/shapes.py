@@ -54,12 +54,16 @@ class Shape(BaseModel):
 def read_toml(path: Path) -> dict[str, Any]:
     """The file's content. Raises UserError where it cannot be read or is no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); give a readable TOML file") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a null byte in its name
+        raise UserError(f"{shown(str(path))}: cannot be read ({error}); give a readable TOML file") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number of too many digits, tables in each other too deep
         raise UserError(f"{path}: is not TOML: {error}; correct that place") from error
 
 

@@ -16,6 +16,7 @@ from experiments.analysis.statistics import (
     Ratio,
     by_block,
     differs,
+    largest_block,
     ratio,
     summary,
 )
@@ -209,8 +210,7 @@ def best_of(values: Mapping[str, Sequence[Observation]], floor: NoiseFloor | Non
         return NoEstimate(
             f"{len(present)} value{'' if len(present) == 1 else 's'} of the setting measured; 2 are needed"
         )
-    blocks = [one.block for seen in present.values() for one in seen]
-    block = max(sorted(set(blocks)), key=blocks.count)
+    block = largest_block(one.block for seen in present.values() for one in seen)
     medians = {name: summary(by_block(seen).get(block, [])) for name, seen in present.items()}
     known = {name: one.value for name, one in medians.items() if not isinstance(one, NoEstimate)}
     best = min(sorted(known), key=lambda name: known[name])

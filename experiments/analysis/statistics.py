@@ -8,7 +8,8 @@ too narrow (75 % for three), which `few` says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -105,6 +106,14 @@ def by_block(observations: Sequence[Observation]) -> dict[int, list[float]]:
     for one in sorted(observations, key=lambda one: (one.block, one.round)):
         found.setdefault(one.block, []).append(one.value)
     return found
+
+
+def largest_block(blocks: Iterable[int]) -> int:
+    """The block that most trials are of, given each trial's, and the first of several such: seconds that are shown
+    beside each other are of one block, since one host's and another's make no range.
+    """
+    counts = Counter(blocks)
+    return min(counts, key=lambda block: (-counts[block], block))
 
 
 def ratio(above: Sequence[Observation], below: Sequence[Observation]) -> Ratio | NoEstimate:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from experiments.analysis.statistics import ENOUGH
+from experiments.analysis.statistics import ENOUGH, largest_block
 from experiments.analysis.trials import Observation, Trial
 from experiments.bench.statistics import Estimate
 from experiments.claims import sides, words
@@ -92,9 +92,7 @@ def bounds(rule: BoundsRule, evidence: Evidence) -> Verdict:
 
 
 def _of_one_host(observed: Sequence[Observation]) -> tuple[Observation, ...]:
-    """Those of the block with most of them: one host's seconds and another's make no range."""
-    blocks = [one.block for one in observed]
-    largest = max(sorted(set(blocks)), key=blocks.count)
+    largest = largest_block(one.block for one in observed)
     return tuple(one for one in observed if one.block == largest)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from experiments.analysis import statistics
-from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio
+from experiments.analysis.statistics import NoEstimate, NoiseFloor, Ratio, largest_block
 from experiments.analysis.trials import Observation, Trial, disturbed, observations
 from experiments.claims import words
 from experiments.claims.types import NOT_MEASURED, UNDECIDED, Evidence, Verdict
@@ -174,8 +174,7 @@ def _told(trial: Trial, key: str) -> Any:
 def median_of(side: Side, found: Ratio, evidence: Evidence) -> float:
     """The side's own median, of the trials that a ratio rests on; in the block with most of them, for hosts differ."""
     used = [one for one in values_of(side, evidence) if one.trial in found.trials]
-    blocks = [one.block for one in used]
-    most = max(found.blocks, key=blocks.count)
+    most = largest_block(one.block for one in used if one.block in found.blocks)
     return median(one.value for one in used if one.block == most)
 
 

@@ -92,6 +92,8 @@ def _nodes(one: PlannedCell) -> str:
 def _summary(made: Plan) -> list[str]:
     host, seconds = made.host, made.seconds
     lines = [f"host: {host.cpu_model}, {host.cores} cores, {host.memory_mb} MB; {host.disk_free_mb} MB of disk free"]
+    if host.engine_free_mb is not None:
+        lines[0] += f", and {host.engine_free_mb} where the Docker engine keeps containers"
     lines += [f"{name}: a paper core is worth {share:g} of a host core" for name, share in made.scales.items()]
     if made.preset.workload == "job":
         lines.append(f"nodes without executors share {made.preset.services:.0%} of their machine's cores")
@@ -99,6 +101,6 @@ def _summary(made: Plan) -> list[str]:
         f"{made.trials} trials, clusters come up {made.boots} times; about {seconds.seconds / 60:.0f} minutes "
         f"({seconds.low / 60:.0f} to {seconds.high / 60:.0f}); {made.disk_mb} MB of disk"
     )
-    if not made.calibrated:
+    if not made.calibrated and made.preset.workload == "job":
         lines.append("this host's cores have not been measured yet: times are rougher; `clusterbed run` measures first")
     return lines

@@ -25,6 +25,9 @@ from experiments.units import memory_mb, memory_text
 LEAST_SHARE = 0.05
 # No paper core is worth more than one of the host's: Spark would start no second task on it.
 MOST_SHARE = 1.0
+# Shares and quotas are held to as many decimals, in a cluster's file too.
+SHARE_DECIMALS = 4
+_UNIT: float = 10**SHARE_DECIMALS
 # What the host keeps for itself, in MB.
 HOST_RESERVE_MB = 1024
 _CLUSTER_KEYS = ("topology", "workers", "cores", "executor_memory", "executor_overhead", "limit", "isa")
@@ -75,15 +78,17 @@ def paper_cores(node: NodeSpec) -> float:
 
 
 def machine_cores(spec: ClusterSpec, host_cores: int) -> Mapping[str, int]:
-    """Host cores of each machine: all of the host's, shared out as the topology has it, at least one each."""
+    """Host cores of each machine: all of the host's, shared out as the topology has it, at least one each; so more
+    than the host has where it has fewer cores than the cluster machines.
+    """
     total = sum(machine.cores for machine in spec.machines)
     shares = {machine.name: max(1, host_cores * machine.cores // total) for machine in spec.machines}
     left = host_cores - sum(shares.values())
-    for machine in spec.machines:
-        if left <= 0:
-            break
+    for machine in spec.machines[: max(0, left)]:
         shares[machine.name] += 1
-        left -= 1
+    for _ in range(-left):  # what the least got beyond their part, the largest give
+        largest = max(shares, key=lambda name: shares[name])
+        shares[largest] = max(1, shares[largest] - 1)
     return shares
 
 
@@ -97,7 +102,18 @@ def share_that_fits(spec: ClusterSpec, host_cores: int, services: float) -> floa
         reserved = cores[machine.name] * services if any(node.executor is None for node in nodes) else 0.0
         if wanted_cores:
             shares.append((cores[machine.name] - reserved) / wanted_cores)
-    return math.floor(min(shares) * 1e4) / 1e4
+    return math.floor(min(shares) * _UNIT) / _UNIT
+
+
+def services_share(spec: ClusterSpec, host_cores: int, services: float) -> float:
+    """Host cores of the node without executors that gets least; 1 where there is none."""
+    cores = machine_cores(spec, host_cores)
+    return min((_service_cpus(spec, node, services, cores) for node in spec.nodes if node.executor is None), default=1)
+
+
+def _service_cpus(spec: ClusterSpec, node: NodeSpec, services: float, cores: Mapping[str, int]) -> float:
+    alike = sum(one.executor is None for one in spec.nodes_on(node.machine))
+    return _down(cores[node.machine] * services / alike)
 
 
 def scaled(
@@ -122,8 +138,8 @@ def _scaled_node(
 ) -> NodeSpec:
     memory = executors_mb(spec, node) + reserve_mb(spec, node) if compact else node.memory_mb
     if node.executor is None:
-        alike = sum(one.executor is None for one in spec.nodes_on(node.machine))
-        return dataclasses.replace(node, cpus=_down(cores[node.machine] * services / alike), memory_mb=memory, ports={})
+        cpus = _service_cpus(spec, node, services, cores)
+        return dataclasses.replace(node, cpus=cpus, memory_mb=memory, ports={})
     executor = dataclasses.replace(node.executor, core_share=share)
     cpus = max(_down(paper_cores(node) * share), _up(executor.host_cores))
     return dataclasses.replace(node, executor=executor, cpus=cpus, memory_mb=memory, ports={})
@@ -134,11 +150,11 @@ def _used(nodes: tuple[NodeSpec, ...], machine: str) -> int:
 
 
 def _down(value: float) -> float:
-    return math.floor(value * 1e4 + 1e-6) / 1e4
+    return math.floor(value * _UNIT + 1e-6) / _UNIT
 
 
 def _up(value: float) -> float:
-    return math.ceil(value * 1e4 - 1e-6) / 1e4
+    return math.ceil(value * _UNIT - 1e-6) / _UNIT
 
 
 def _digest(spec: ClusterSpec) -> str:
@@ -174,7 +190,7 @@ def to_toml(spec: ClusterSpec, comment: str) -> str:
         lines += ["", "[[nodes]]", f'name = "{node.name}"', f"roles = [{roles}]", f'machine = "{node.machine}"']
         lines += [f'profile = "{node.profile}"'] if node.profile else []
         lines += [f'isa = "{node.isa}"'] if node.isa and not node.profile else []
-        lines += [f"cpus = {node.cpus:.4f}", f'memory = "{memory_text(node.memory_mb)}"']
+        lines += [f"cpus = {node.cpus:.{SHARE_DECIMALS}f}", f'memory = "{memory_text(node.memory_mb)}"']
         lines += [_executor_line(node.executor)] if node.executor else []
     return "\n".join(lines) + "\n"
 
@@ -183,5 +199,5 @@ def _executor_line(executor: Executor) -> str:
     return (
         f'executor = {{ cores = {executor.cores}, memory = "{memory_text(executor.memory_mb)}", '
         f'overhead = "{memory_text(executor.overhead_mb)}", instances = {executor.instances}, '
-        f"core_share = {executor.core_share:.4f} }}"
+        f"core_share = {executor.core_share:.{SHARE_DECIMALS}f} }}"
     )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from experiments.errors import UserError
+from experiments.errors import HostError, UserError
 from experiments.fit import HostCapacity
 from experiments.isa import BF16_FLAGS, BF16_ISA, ISAS
 from experiments.matrix import clusters, costs, memory
@@ -31,7 +31,8 @@ PATIENCE, LEAST_TIMEOUT = 3.0, 300.0
 class Host:
     """What the plan needs to know of a host: cores, memory and free disk in MB, its processor's name and flags.
 
-    cpu_flags: as the kernel names them; None where they are not known.
+    cpu_flags: as the kernel names them; None where they are not known. engine_free_mb: free disk where the engine keeps
+    containers; None where that is the same disk, or not known.
     """
 
     cores: int
@@ -39,6 +40,7 @@ class Host:
     disk_free_mb: int
     cpu_model: str
     cpu_flags: frozenset[str] | None = None
+    engine_free_mb: int | None = None
 
     @property
     def capacity(self) -> HostCapacity:
@@ -49,7 +51,7 @@ class Host:
 class PlannedCell:
     """A cell on this host. skipped: why it does not run, empty where it does; then cluster, estimate and timeout hold.
 
-    share: what a paper core is worth of a host core; timeout: in seconds, for one trial.
+    share: what a paper core is worth of a host core; timeout: in seconds, for one trial. lacks_disk: that is why.
     """
 
     cell: Cell
@@ -58,6 +60,7 @@ class PlannedCell:
     cluster: ClusterSpec | None = None
     estimate: Estimate | None = None
     timeout: float = 0.0
+    lacks_disk: bool = False
 
     @property
     def cluster_name(self) -> str:
@@ -90,29 +93,51 @@ class Plan:
 def make_plan(preset: Preset, host: Host, calibration: Calibration) -> Plan:
     """The plan of a preset on a host. Raises UserError where the preset's cells cannot be expanded."""
     cells = expand(preset)
+    disk = _Disk(host.disk_free_mb, host.engine_free_mb, _evidence(preset, len(cells)))
     if preset.workload == "video":
-        planned = [_video(cell, calibration) for cell in cells]
+        planned = [_video(cell, disk, calibration) for cell in cells]
     else:
         comparisons = dict.fromkeys(cell.comparison for cell in cells)
         by_name = {
             one.cell.name: one
             for name in comparisons
-            for one in _comparison(preset, [cell for cell in cells if cell.comparison == name], host, calibration)
+            for one in _comparison(preset, [cell for cell in cells if cell.comparison == name], host, disk, calibration)
         }
         planned = [by_name[cell.name] for cell in cells]
-    disk = _disk(preset, planned)
-    if disk > host.disk_free_mb:
-        reason = f"{disk} MB of disk are needed, {host.disk_free_mb} are free; `make clean` says what it would free"
-        planned = [PlannedCell(one.cell, one.skipped or (reason,)) for one in planned]
-    return _summed(preset, host, calibration, planned, disk)
+    return _summed(preset, host, calibration, planned)
 
 
-def _comparison(preset: Preset, cells: Sequence[Cell], host: Host, calibration: Calibration) -> list[PlannedCell]:
+@dataclass(frozen=True)
+class _Disk:
+    """free, engine_free: in MB, as the host's; evidence: what the run leaves beside the checkout."""
+
+    free: int
+    engine_free: int | None
+    evidence: int
+
+    def lacking(self, cluster: int) -> str:
+        """What is missing for a cluster that takes so much while it is up; "" where there is enough."""
+        needs = [("", self.free, self.evidence + (cluster if self.engine_free is None else 0))]
+        if self.engine_free is not None:
+            needs.append((" where the Docker engine keeps containers", self.engine_free, cluster))
+        said = (
+            f"{needed} MB of disk are needed{where}, {free} are free; `make clean` says what it would free"
+            for where, free, needed in needs
+            if needed > free
+        )
+        return next(said, "")
+
+
+def _comparison(
+    preset: Preset, cells: Sequence[Cell], host: Host, disk: _Disk, calibration: Calibration
+) -> list[PlannedCell]:
     """The cells that are compared, at one CPU scale: that of the cell that needs most."""
     reasons, problems = dict[str, tuple[str, ...]](), list[str]()
     for cell in cells:
         try:
             reasons[cell.name] = _impossible(preset, cell, host)
+        except HostError as error:
+            reasons[cell.name] = error.messages
         except UserError as error:
             problems += [f"{preset.source}: cell {cell.name!r}: {message}" for message in error.messages]
     if problems:
@@ -121,12 +146,12 @@ def _comparison(preset: Preset, cells: Sequence[Cell], host: Host, calibration: 
     share = _share(preset, possible, host)
     compact = any(_too_large(spec, host) for spec in possible)
     at = _At(share, preset.services, host.capacity, compact)
-    planned = [_planned(cell, reasons[cell.name], at, calibration) for cell in cells]
+    planned = [_planned(cell, reasons[cell.name], at, disk, calibration) for cell in cells]
     rest = [one.cell for one in planned if not one.skipped]
     if not rest or len(rest) == len(possible):
         return planned
     # Some do not fit at this scale, whatever it was for: they do not lower that of the others.
-    again = {one.cell.name: one for one in _comparison(preset, rest, host, calibration)}
+    again = {one.cell.name: one for one in _comparison(preset, rest, host, disk, calibration)}
     return [again.get(one.cell.name, one) for one in planned]
 
 
@@ -174,6 +199,10 @@ def _no_room(cluster: clusters.Wanted, core: float | str, services: float, host:
         said = f"a paper core would be worth {most} of a host core; "
         said += f"scale.core = {core} needs more cores" if core != FIT else f"at least {least} is needed"
         return (said,)
+    served = clusters.services_share(spec, host.cores, services)
+    if served < clusters.LEAST_SHARE:
+        said = f"a node without executors would get {served} of a host core; at least {clusters.LEAST_SHARE} is needed"
+        return (f"{said}: raise scale.services",)
     needed, room = clusters.memory_needed(spec, compact=True), host.memory_mb - clusters.HOST_RESERVE_MB
     if needed > room:
         return (f"its nodes need {needed} MB of memory at least; this host has {room} to give",)
@@ -190,7 +219,7 @@ def _too_large(spec: ClusterSpec, host: Host) -> bool:
     return clusters.memory_needed(spec, compact=False) > host.memory_mb - clusters.HOST_RESERVE_MB
 
 
-def _planned(cell: Cell, reasons: tuple[str, ...], at: _At, calibration: Calibration) -> PlannedCell:
+def _planned(cell: Cell, reasons: tuple[str, ...], at: _At, disk: _Disk, calibration: Calibration) -> PlannedCell:
     if reasons:
         return PlannedCell(cell, reasons)
     threads = int(str(cell.settings.get("threads_per_task") or 1))
@@ -199,6 +228,8 @@ def _planned(cell: Cell, reasons: tuple[str, ...], at: _At, calibration: Calibra
     misfits = misfits or memory.too_large(cell.settings, cluster)
     if misfits:
         return PlannedCell(cell, misfits)
+    if lacking := disk.lacking(_cluster_disk(cluster)):
+        return PlannedCell(cell, (lacking,), lacks_disk=True)
     estimate = costs.job_estimate(cell.settings, cluster, calibration)
     return PlannedCell(cell, (), at.share, cluster, estimate, _timeout(estimate))
 
@@ -209,7 +240,9 @@ def _cluster(cluster: clusters.Wanted, at: _At, cpuset: bool, threads: int) -> t
     return spec, tuple(clusters.misfits(spec, at.host, threads))
 
 
-def _video(cell: Cell, calibration: Calibration) -> PlannedCell:
+def _video(cell: Cell, disk: _Disk, calibration: Calibration) -> PlannedCell:
+    if lacking := disk.lacking(0):
+        return PlannedCell(cell, (lacking,), lacks_disk=True)
     estimate = costs.video_estimate(cell.settings, calibration)
     return PlannedCell(cell, (), None, None, estimate, _timeout(estimate))
 
@@ -218,10 +251,13 @@ def _timeout(estimate: Estimate) -> float:
     return math.ceil(max(LEAST_TIMEOUT, PATIENCE * estimate.high))
 
 
-def _disk(preset: Preset, planned: Sequence[PlannedCell]) -> int:
-    running = [one for one in planned if not one.skipped]
+def _disk_of(preset: Preset, running: Sequence[PlannedCell]) -> int:
     at_once = max((_cluster_disk(one.cluster) for one in running if one.cluster), default=0)
-    return at_once + TRIAL_DISK_MB * len(running) * (preset.repeats + preset.warm_ups)
+    return at_once + _evidence(preset, len(running))
+
+
+def _evidence(preset: Preset, cells: int) -> int:
+    return TRIAL_DISK_MB * cells * (preset.repeats + preset.warm_ups)
 
 
 def _cluster_disk(spec: ClusterSpec) -> int:
@@ -229,7 +265,7 @@ def _cluster_disk(spec: ClusterSpec) -> int:
     return max(CLUSTER_DISK_MB, sent)
 
 
-def _summed(preset: Preset, host: Host, calibration: Calibration, planned: Sequence[PlannedCell], disk: int) -> Plan:
+def _summed(preset: Preset, host: Host, calibration: Calibration, planned: Sequence[PlannedCell]) -> Plan:
     running = [one for one in planned if not one.skipped]
     trials, boots = preset.repeats * len(running), _boots(preset, running)
     warm = preset.warm_ups * (len(running) if preset.warm_up_each == "cell" else sum(boots.values()))
@@ -249,7 +285,7 @@ def _summed(preset: Preset, host: Host, calibration: Calibration, planned: Seque
         trials=trials + warm,
         boots=sum(boots.values()),
         seconds=Estimate(total("seconds"), total("low"), total("high")),
-        disk_mb=disk,
+        disk_mb=_disk_of(preset, running),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator
 
 from experiments.errors import UserError
+from experiments.matrix.clusters import LEAST_SHARE, MOST_SHARE, SHARE_DECIMALS
 from experiments.matrix.settings import KINDS, value_problems
 from experiments.matrix.types import FIT, WORKLOADS, Axis, NamedCell, Preset, Settings, Value, Workload
 from experiments.shapes import Schema, Shape, Text, parse, read_toml, shown, unknown
@@ -19,7 +20,6 @@ from experiments.shapes import Schema, Shape, Text, parse, read_toml, shown, unk
 PRESETS = Path(__file__).parents[1] / "presets"
 SETS = ("coco", "synthetic")
 MAX_REPEATS = 1000
-MAX_CORE = 1
 # How a run's copy of its preset begins, and how it tells each change that was made to it.
 FIRST_LINE, CHANGED = "# preset: ", "# run with --set "
 
@@ -27,15 +27,18 @@ FIRST_LINE, CHANGED = "# preset: ", "# run with --set "
 def _core(value: object) -> float | Literal["fit"]:
     if value == FIT:
         return FIT
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_CORE:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LEAST_SHARE <= value <= MOST_SHARE:
         raise ValueError("neither")
+    if round(value, SHARE_DECIMALS) != value:  # as a cluster's own file holds it, which an executor must fit in
+        raise ValueError("too exact")
     return float(value)
 
 
 class _ScaleTable(Shape):
     core: Annotated[float | Literal["fit"], PlainValidator(_core)] = Field(
         default=FIT,
-        description=f'"{FIT}", or what a paper core is worth of a host core: a number over 0, {MAX_CORE} at most',
+        description=f'"{FIT}", or what a paper core is worth of a host core: a number from {LEAST_SHARE} to '
+        f"{MOST_SHARE:g}, of at most {SHARE_DECIMALS} decimals",
         examples=[0.25],
     )
     services: Annotated[float, Field(gt=0, lt=1)] = Field(
@@ -115,7 +118,7 @@ def load_preset(name_or_path: str, changes: Sequence[str] = ()) -> Preset:
 def as_run(path: Path) -> tuple[str, tuple[str, ...]]:
     """(name, changes) of a run's copy of its preset, which has them in comments; any other file has its own name."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = _lines(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return path.stem, ()  # said when it is read as TOML
     name, changes, _ = _head(lines)
@@ -127,14 +130,19 @@ def run_copy(source: str, name: str, changes: Sequence[str]) -> str:
 
     Of a file that is such a copy itself, its own changes come first, as they were made first; each stands once.
     """
-    _, before, body = _head(source.splitlines())
+    _, before, body = _head(_lines(source))
     last = reversed(dict.fromkeys(reversed((*before, *changes))))
     return "\n".join([f"{FIRST_LINE}{name}", *(f"{CHANGED}{change}" for change in last), *body, ""])
 
 
+def _lines(text: str) -> list[str]:
+    """As TOML has them: a line separator of Unicode ends none."""
+    return text.removesuffix("\n").split("\n")
+
+
 def _head(lines: Sequence[str]) -> tuple[str | None, tuple[str, ...], Sequence[str]]:
     """Of a run's copy: name, changes, and the lines below; of another file no name, nothing, and all its lines."""
-    if not lines or not lines[0].startswith(FIRST_LINE):
+    if not lines[0].startswith(FIRST_LINE):
         return None, (), lines
     own = list(takewhile(lambda line: line.startswith(CHANGED), lines[1:]))
     changes = tuple(line.removeprefix(CHANGED) for line in own)
@@ -200,7 +208,7 @@ def _toml_value(text: str) -> Any:
         return text  # no value of one line: what follows it would be other keys
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number of too many digits
         return text
 
 
@@ -253,6 +261,7 @@ def _problems(file: _PresetFile) -> list[str]:
     for key in file.compare_by:
         if key not in KINDS[file.workload]:
             problems.append(f'compare_by: "{key}" is no setting; {unknown(key, KINDS[file.workload])}')
+    problems += _input_problems(file.input)
     if file.fresh_cluster and file.warm_ups:
         problems.append(
             f"warm_ups = {file.warm_ups}: with fresh_cluster = true each trial has a cluster of its own, and none "
@@ -265,6 +274,16 @@ def _problems(file: _PresetFile) -> list[str]:
         if varied.count(key) > 1
     ]
     return problems
+
+
+def _input_problems(table: _InputTable) -> list[str]:
+    """Sets that are never reached: the first that is here is taken, and the synthetic one is everywhere."""
+    sets = f"input.sets = {shown(table.sets)}"
+    if table.coco is not None and "coco" not in table.sets:
+        return [f'input.coco = {shown(table.coco)}: {sets} leaves it out; set input.sets = ["coco"], or leave it out']
+    if "synthetic" in table.sets[:-1]:
+        return [f'{sets}: what follows "synthetic" is never taken, since that is on every host; give it last']
+    return []
 
 
 def _settings_problems(workload: Workload, settings: Settings, path: str) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 
 from experiments.cli import output
 from experiments.cli.app import guarded
-from experiments.errors import NothingRunsHere, RunFailed, UserError
+from experiments.errors import NoDisk, NothingRunsHere, RunFailed, UserError
 from experiments.host.paths import RESULTS
 from experiments.reproduce.steps import ONLY_ASKED_FOR, Step, order, steps
 from experiments.run_report.write import write_report
@@ -50,9 +50,10 @@ def reproduce(
 
 
 def _made(wanted: list[Step]) -> list[str]:
-    """Makes each step; one that fails does not stop the others. Returns what failed; a preset for another host is said.
+    """Makes each step; one that fails, also for want of disk, does not stop the others. Returns what failed; a preset
+    for another host is said.
 
-    What keeps this host from making any, an engine that is gone or a full disk, ends it.
+    What keeps this host from making any, an engine that is gone or a disk that is full, ends it.
     """
     failures = []
     for number, step in enumerate(wanted, start=1):
@@ -62,7 +63,7 @@ def _made(wanted: list[Step]) -> list[str]:
         except NothingRunsHere as error:
             for message in error.messages:
                 output.progress(f"{step.name}: cannot be done here: {message}")
-        except (RunFailed, UserError) as error:
+        except (NoDisk, RunFailed, UserError) as error:
             if step.needed:
                 raise
             failures += [f"{step.name}: {message}" for message in error.messages]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from experiments.analysis.statistics import largest_block
 from experiments.analysis.trials import Trial, Value, varied
 from experiments.report.text import number_text
 
@@ -136,8 +137,7 @@ _LABEL = 40
 
 
 def _comparison(preset: str, name: str, cells: Mapping[str, Sequence[Trial]]) -> Comparison:
-    blocks = [one.block for own in cells.values() for one in own]
-    block = max(sorted(set(blocks)), key=blocks.count)
+    block = largest_block(one.block for own in cells.values() for one in own)
     return Comparison(preset, name, block, {cell: tuple(own) for cell, own in cells.items()})
 
 

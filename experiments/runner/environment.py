@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +38,44 @@ _LEAST_FREE_MB = 256
 
 
 def host() -> Host:
-    """This host, for a plan."""
+    """This host, for a plan; one can be made without the engine too."""
     found = capacity.measure(ROOT)
-    return Host(found.cores, found.memory_mb, found.disk_free_mb, found.cpu_model, frozenset(found.cpu_flags))
+    try:
+        engines = _engines_folder()
+    except HostError:
+        engines = None
+    apart = engines is not None and engines.stat().st_dev != ROOT.stat().st_dev
+    return Host(
+        found.cores,
+        found.memory_mb,
+        found.disk_free_mb,
+        found.cpu_model,
+        frozenset(found.cpu_flags),
+        capacity.measure(engines).disk_free_mb if engines is not None and apart else None,
+    )
+
+
+def _engines_folder() -> Path | None:
+    """Where the engine keeps containers; None where this user does not see it. Raises HostError without an engine."""
+    folder = Path(str(Engine().info().get("DockerRootDir", "")))
+    return folder if folder.is_absolute() and folder.is_dir() else None
 
 
 def able() -> None:
     """Raises HostError where the engine is gone, or a disk is full: this checkout's, or the engine's own."""
-    engines = Path(str(Engine().info().get("DockerRootDir", "")))
-    for folder in (ROOT, *([engines] if engines.is_absolute() and engines.is_dir() else [])):
+    engines = _engines_folder()
+    for folder in (ROOT, *([engines] if engines is not None else [])):
         free = capacity.measure(folder).disk_free_mb
         if free < _LEAST_FREE_MB:
             raise HostError(f"{folder}: {free} MB of disk are free; make room, and go on with --resume")
+
+
+def beside(own: Collection[str], say: Callable[[str], None]) -> list[str]:
+    """Clusters of the project that are up and are none of a run's own; what they do is measured with it."""
+    others = [name for name in Engine().clusters() if name not in own]
+    if others:
+        say(f"up beside this run: {', '.join(others)}; `clusterbed down NAME` keeps what they do out of its figures")
+    return others
 
 
 def describe() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from cluster_app.contract.memory import MAX_MEGAPIXELS
 from experiments import scenes
 from experiments.errors import UserError
 from experiments.host import models
@@ -27,6 +28,10 @@ Say = Callable[[str], None]
 COCO = ARTEFACTS / "coco" / "val2017"
 INPUTS = ARTEFACTS / "run-inputs"
 _QUALITY = 92
+# As Pillow names them; a phone's JPEG of several pictures is MPO.
+_READ_FORMATS = ("JPEG", "MPO", "PNG")
+# Those that a PNG can hold.
+_KEPT_MODES = ("1", "L", "LA", "I", "I;16", "RGB", "RGBA")
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,20 @@ def source(preset: Preset, say: Say) -> Source:
             return _synthetic(say)
         folder = Path(preset.coco) if preset.coco else COCO
         if folder.is_dir() or preset.coco:
-            return Source("coco", folder, tuple(check_user_folder(folder)), None)
+            return Source("coco", folder, _files(preset, folder), None)
     raise UserError(
         f"{preset.source}: input.sets = {json.dumps(list(preset.sets))}: none is here; give --set input.coco=FOLDER "
         'with COCO\'s images, or add "synthetic"'
     )
+
+
+def _files(preset: Preset, folder: Path) -> tuple[Path, ...]:
+    """A folder's files. Raises UserError, in which the preset's key stands for the demo's."""
+    try:
+        return tuple(check_user_folder(folder))
+    except UserError as error:
+        given = f"{preset.source}: input.coco = {json.dumps(str(folder))}"
+        raise UserError(*(message.replace(f"IMAGES={folder}", given, 1) for message in error.messages)) from None
 
 
 def _synthetic(say: Say) -> Source:
@@ -81,6 +95,7 @@ def prepare(source: Source, count: int, side: int | None) -> Inputs:
 
     side: pixels of the longer side that each is scaled to, None leaves the files as they are. Kept by what it is made
     of, and made aside: a folder that is there is whole.
+    Raises UserError that names every file which is no image that a job can read: with it no trial would be valid.
     """
     wanted = [(_name(source, index), source.files[index % len(source.files)]) for index in range(count)]
     stamp = [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in wanted]
@@ -89,8 +104,10 @@ def prepare(source: Source, count: int, side: int | None) -> Inputs:
     if not folder.is_dir():
         partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        for name, path in wanted:
-            _place(path, partial / name, side)
+        problems = [(path, _place(path, partial / name, side)) for name, path in wanted]
+        if told := dict.fromkeys(f"{path}: {why}; take it out, or mend it" for path, why in problems if why):
+            shutil.rmtree(partial)
+            raise UserError(*told)
         partial.rename(folder)
     return Inputs(folder, source.name, tuple(name for name, _ in wanted), _holding(source, wanted), _digest(folder))
 
@@ -108,26 +125,45 @@ def _name(source: Source, index: int) -> str:
     return f"{FOLDER}/{index:05d}-{flat}" if scene else f"{index:05d}-{flat}"
 
 
-def _place(path: Path, target: Path, side: int | None) -> None:
+def _place(path: Path, target: Path, side: int | None) -> str | None:
+    """Puts a file there. Returns why no job would compute it, and each trial be invalid; None where it would."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if side is None:
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            scaled = None if side is None else _scaled(opened, side)
+            refused = _refused(opened) if side is None else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"cannot be read as an image ({error})"
+    if scaled is None:
         try:
             os.link(path, target)
         except OSError:  # another file system
             shutil.copyfile(path, target)
-        return
-    try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB") if opened.mode in ("P", "CMYK") else opened.copy()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be scaled ({error}); take it out of the folder, or mend it") from None
-    factor = side / max(image.size)
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    scaled = image.resize(size, Image.Resampling.LANCZOS)
-    if target.suffix.lower() in (".jpg", ".jpeg"):
+    elif target.suffix.lower() in (".jpg", ".jpeg"):
         scaled.convert("RGB" if scaled.mode != "L" else "L").save(target, "JPEG", quality=_QUALITY)
     else:
-        scaled.save(target)
+        scaled.save(target, "PNG")  # also under another name: jobs go by a file's bytes
+    return refused
+
+
+def _refused(opened: Image.Image) -> str | None:
+    """What jobs give a row that says so, and no detections."""
+    if opened.format not in _READ_FORMATS:
+        return f"is {opened.format}; jobs read JPEG and PNG"
+    if opened.format != "PNG" and opened.mode == "CMYK":
+        return "is a CMYK JPEG; jobs read grey and colour ones"
+    megapixels = opened.width * opened.height / 1e6
+    return (
+        f"has {megapixels:,.0f} megapixels; jobs read {MAX_MEGAPIXELS} at most" if megapixels > MAX_MEGAPIXELS else None
+    )
+
+
+def _scaled(opened: Image.Image, side: int) -> Image.Image:
+    image = opened if opened.mode in _KEPT_MODES else opened.convert("RGB")
+    factor = side / max(image.size)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _holding(source: Source, wanted: list[tuple[str, Path]]) -> tuple[str, ...]:

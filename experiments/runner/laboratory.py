@@ -22,7 +22,7 @@ from experiments.cluster.submit import settings as settings_of
 from experiments.engine_settings import EngineSetting, setting
 from experiments.errors import RunFailed
 from experiments.eventlog import Application, event_logs, read_event_log
-from experiments.host import images, models, paths
+from experiments.host import capacity, images, models, paths
 from experiments.host.engine import Engine
 from experiments.matrix import clusters
 from experiments.matrix.plan import Plan, PlannedCell
@@ -65,7 +65,7 @@ class Clusters:
         used = {name for one in self._plan.runnable if one.cluster for name in _images(one.cluster)}
         yarn = any(one.cluster and one.cluster.manager == "yarn" for one in self._plan.runnable)
         images.require_current(Engine(), used, packed=yarn)
-        return environment.describe()
+        return {**environment.describe(), "also_up": environment.beside(self._ours(), self._say)}
 
     def content(self, planned: PlannedCell) -> Mapping[str, Any]:
         settings, given, spec = planned.cell.settings, self._given(planned), planned.cluster
@@ -74,7 +74,7 @@ class Clusters:
         setting_name = settings.get("engine_setting")
         chosen = setting(str(setting_name)) if setting_name is not None else None
         job = chosen.applied(job_of(settings), spec) if chosen else job_of(settings)
-        profiles, flags = load_profiles(), environment.host().cpu_flags or ()
+        profiles, flags = load_profiles(), capacity.measure(paths.ROOT).cpu_flags
         named = [node.profile for node in spec.nodes if node.profile]
         return {
             "model": {"name": model.folder.name, "file": FILES[weights], "made_from": made_from(model)},
@@ -147,13 +147,15 @@ class Clusters:
     def clear(self) -> None:
         """By name, so that it also finds what a session before this one left when it was killed."""
         self._up = self._state = None
-        ours = {one.cluster.name for one in self._plan.runnable if one.cluster}
-        ours |= {path.stem for path in (self._folder / "topologies").glob("*.toml")}
         engine = Engine()
-        for name in sorted(
-            ours & {*engine.clusters(), *(net.removeprefix("clusterbed-") for net in engine.networks())}
-        ):
+        there = {*engine.clusters(), *(net.removeprefix("clusterbed-") for net in engine.networks())}
+        for name in sorted(self._ours() & there):
             lifecycle.down(name, self._say)
+
+    def _ours(self) -> set[str]:
+        """Names of the run's clusters, also of those that it had in earlier plans."""
+        planned = {one.cluster.name for one in self._plan.runnable if one.cluster}
+        return planned | {path.stem for path in (self._folder / "topologies").glob("*.toml")}
 
     def able(self) -> None:
         environment.able()
@@ -196,11 +198,9 @@ class Clusters:
         return setting(str(named)).applied(job, spec) if named is not None else job
 
     def _submitted(self, planned: PlannedCell, spec: ClusterSpec, job: Job, scratch: Path) -> Submitted:
-        named = planned.cell.settings.get("engine_setting")
-        conf = setting(str(named)).spark if named is not None else {}
         begin = time.monotonic()
         try:
-            return submit(spec, job, scratch, self._say, timeout=planned.timeout, conf=conf)
+            return submit(spec, job, scratch, self._say, timeout=planned.timeout, conf=_conf(planned))
         except RunFailed as error:
             if time.monotonic() - begin >= planned.timeout - _GRACE:
                 raise TimedOut(*error.messages) from None
@@ -228,6 +228,7 @@ class Clusters:
             wanted_quotas={node: limits.cpus or 0.0 for node, limits in known.measured.items()},
             oom_kills={node: one.oom_kills for node, one in used.items()},
             lost=[task.reason or "" for task in log.tasks if task.failed],
+            task_cores=int(_conf(planned).get("spark.task.cpus", done.job.threads_per_task)),
         )
         return Outcome(
             {
@@ -275,6 +276,12 @@ class Clusters:
             self._say(f"{trial}: its evidence could not be kept whole: {lost}")
         shutil.rmtree(scratch, ignore_errors=True)
         return lost
+
+
+def _conf(planned: PlannedCell) -> Mapping[str, str]:
+    """Spark's settings that the cell's engine setting has beside those of every job."""
+    named = planned.cell.settings.get("engine_setting")
+    return setting(str(named)).spark if named is not None else {}
 
 
 def _told(chosen: EngineSetting) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -27,6 +28,8 @@ from experiments.store.contents import Contents
 from experiments.store.records import RECORDS, Writer, load, replace
 
 _WARM_UP_TRIES = 2
+# How many changes of a cell are told.
+_TOLD = 5
 # How the names of warm-ups and of second attempts end.
 _TAKEN = re.compile(r"-(warm-up|again-\d+)$")
 ENVIRONMENT, CLUSTERS = "environment.json", "clusters.jsonl"
@@ -73,6 +76,7 @@ def run(
             if not left:
                 return state.records
             _begin_block(state, environment)
+            _note_skipped(state)
             for number in range(1, plan.preset.repeats + 1):
                 for visit in round_visits(_open(state, finished, number), plan.preset.seed, number):
                     _make(state, visit, number)
@@ -134,14 +138,24 @@ def _known(plan: Plan, lab: Laboratory, planned: PlannedCell) -> Known:
 
 
 def _finished(state: Run) -> set[progress.Round]:
-    """The rounds that are done. Records what is skipped, and says what changed."""
+    """The rounds that are done. Says what changed of those cells that are made again."""
+    finished = progress.finished_rounds(state.records, state.plan.runnable, state.known)
+    repeats = range(1, state.plan.preset.repeats + 1)
+    again = {one.cell.name for number in repeats for one in _open(state, finished, number)}
     for name, changed in progress.changed_cells(state.records, state.known, state.contents.by_hash).items():
-        state.watcher.say(f"{name}: changed since it was measured, its rounds are made again: {'; '.join(changed[:5])}")
-    skipped_before = {one["cell"] for one in state.records if one["status"] == progress.SKIPPED}
+        if name in again:
+            more = f"; and {len(changed) - _TOLD} more" if len(changed) > _TOLD else ""
+            told = "; ".join(changed[:_TOLD]) + more
+            state.watcher.say(f"{name}: changed since it was measured, its rounds are made again: {told}")
+    return finished
+
+
+def _note_skipped(state: Run) -> None:
+    """A record for each cell that cannot run here, unless the last one has the same reasons."""
+    before = {one["cell"]: one["reasons"] for one in state.records if one["status"] == progress.SKIPPED}
     for one in state.plan.cells:
-        if one.skipped and one.cell.name not in skipped_before:
+        if one.skipped and before.get(one.cell.name) != list(one.skipped):
             _append(state, _head(state, one, 0, progress.TRIAL, progress.SKIPPED), {"reasons": list(one.skipped)})
-    return progress.finished_rounds(state.records, state.plan.runnable, state.known)
 
 
 def _open(state: Run, finished: set[progress.Round], number: int) -> list[PlannedCell]:
@@ -219,7 +233,7 @@ def _trial(state: Run, planned: PlannedCell, number: int, kind: str) -> None:
     """One trial, from the look at the host to its record on disk."""
     name, lab = planned.cell.name, state.lab
     words = state.words[name]
-    trial = trial_name(words, number, kind, progress.attempt(state.records, name, number, kind))
+    trial = _new_name(state, words, number, kind, progress.attempt(state.records, name, number, kind))
     state.watcher.phase(name, trial, "waiting for a quiet host")
     host = lab.steady()
     state.watcher.phase(name, trial, kind)
@@ -337,6 +351,12 @@ def file_words(cells: Sequence[str]) -> Mapping[str, str]:
         else f"{words[:71]}-{digests[cell]}".lstrip("-")
         for cell, words in plain.items()
     }
+
+
+def _new_name(state: Run, words: str, number: int, kind: str, attempt: int) -> str:
+    """A trial's name that no other has: of a cell that was renamed, one of the old name may have the same words."""
+    taken = {one.get("trial") for one in state.records}
+    return next(name for n in itertools.count(attempt) if (name := trial_name(words, number, kind, n)) not in taken)
 
 
 def trial_name(words: str, number: int, kind: str, attempt: int) -> str:

@@ -15,7 +15,7 @@ from experiments.analysis import statistics
 from experiments.analysis.trials import disturbed, observations, present_contents, read_trials
 from experiments.cli.output import progress as say_line
 from experiments.cluster.interrupts import uninterrupted
-from experiments.errors import NothingRunsHere, RunFailed, UserError
+from experiments.errors import NoDisk, NothingRunsHere, RunFailed, UserError
 from experiments.host.alone import alone
 from experiments.host.paths import RESULTS
 from experiments.matrix.costs import Calibration
@@ -62,7 +62,7 @@ def run_in(folder: Path, preset: Preset, changes: Sequence[str], *, resume: bool
     """Runs a preset to its end in a folder; with resume in one that holds a run of it.
 
     packed: its evidence is left in archives that can be committed, also by a run that fails or is interrupted.
-    Raises UserError for a run of another preset; NothingRunsHere where no cell of it can run here.
+    Raises UserError for a run of another preset; NothingRunsHere or NoDisk where no cell of it can run here.
     """
     plan = make_plan(preset, environment.host(), speeds.known_calibration())
     _require_cells(plan)
@@ -148,9 +148,8 @@ def _newest(preset: Preset) -> str:
 def _require_cells(plan: Plan) -> None:
     if not plan.runnable:
         reasons = dict.fromkeys(reason for one in plan.cells for reason in one.skipped)
-        raise NothingRunsHere(
-            f"{plan.preset.source}: none of its {len(plan.cells)} cells can run here: {'; '.join(reasons)}"
-        )
+        kind = NoDisk if any(one.lacks_disk for one in plan.cells) else NothingRunsHere
+        raise kind(f"{plan.preset.source}: none of its {len(plan.cells)} cells can run here: {'; '.join(reasons)}")
 
 
 def _copy(folder: Path, preset: Preset, changes: Sequence[str], resume: bool) -> str:
@@ -174,25 +173,27 @@ def summarise(
     `experiments.analysis.trials.present_contents`.
 
     Trials of what a cell was before it changed, or when it could not be made ready, are counted by themselves, as
-    `older`, where they stand for nothing any more.
+    `older`, where they stand for nothing any more. Skipped is a cell that the plan skips and that has no trial.
     """
-    all_ = [one for one in records if one["kind"] == TRIAL]
+    all_ = [one for one in records if one["kind"] == TRIAL and one["status"] != SKIPPED]
     now = present_contents(all_, present)
     made = {(one["cell"], one.get("round")) for one in all_ if one["hash"] and one["hash"] == now.get(one["cell"])}
     trials = [
         one
         for one in all_
-        if one["status"] == SKIPPED
-        or (one["hash"] == now.get(one["cell"]) if one["hash"] else (one["cell"], one.get("round")) not in made)
+        if (one["hash"] == now.get(one["cell"]) if one["hash"] else (one["cell"], one.get("round")) not in made)
     ]
     by_cell: dict[str, Counter[str]] = {}
     for one in trials:
         by_cell.setdefault(one["cell"], Counter())[one["status"]] += 1
+    for cell in plan.cells:
+        if cell.skipped and cell.cell.name not in by_cell:
+            by_cell[cell.cell.name] = Counter({SKIPPED: 1})
     return {
         "schema": 1,
         "preset": plan.preset.name,
         "title": plan.preset.title,
-        "states": dict(Counter(one["status"] for one in trials)),
+        "states": dict(sum(by_cell.values(), Counter())),
         "cells": {cell: dict(counts) for cell, counts in by_cell.items()},
         "older": len(all_) - len(trials),
         "restless": sum(disturbed(one) for one in trials),
@@ -235,7 +236,7 @@ def verdict(folder: Path, plan: Plan) -> str:
     """The last line of a run. Raises RunFailed where a trial failed, or a cell has no measured one."""
     summary = json.loads((folder / SUMMARY).read_text())
     lacking = [one.cell.name for one in plan.runnable if not summary["cells"].get(one.cell.name, {}).get(MEASURED)]
-    states = ", ".join(f"{number} {state}" for state, number in sorted(summary["states"].items()))
+    states = ", ".join(f"{number} {state}" for state, number in sorted(summary["states"].items()) if state != SKIPPED)
     skipped = len(plan.cells) - len(plan.runnable)
     if lacking:
         raise RunFailed(

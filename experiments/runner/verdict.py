@@ -33,7 +33,8 @@ class Ran:
     """What is known of a trial after it. files: the input's; holding: those that hold objects the model knows.
 
     quotas: host cores in force after the trial by node, None without one; oom_kills: by node, during the trial, of
-    those whose cgroup could be read; lost: why tasks failed, a text each.
+    those whose cgroup could be read; lost: why tasks failed, a text each; task_cores: how many cores of its executor
+    a task holds.
     """
 
     spec: ClusterSpec
@@ -47,6 +48,12 @@ class Ran:
     wanted_quotas: Mapping[str, float]
     oom_kills: Mapping[str, int]
     lost: Sequence[str] = ()
+    task_cores: int = 1
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at once."""
+        return sum(one.cores // self.task_cores * one.instances for _, one in self.spec.executors)
 
 
 def invalid(ran: Ran) -> tuple[str, ...]:
@@ -82,7 +89,7 @@ def _idle_workers(ran: Ran) -> list[str]:
     engine's tasks are of all slices, and those of one slice after the other may go to the faster.
     """
     slices = max(1, ran.result.slices.total) if ran.result.slices and ran.job.engine == "fused" else 1
-    if ran.result.partitions.predict < ran.spec.total_executor_cores * slices:
+    if ran.result.partitions.predict < ran.slots * slices:
         return []
     worked = {one.host for one in ran.result.executors if one.images}
     idle = sorted({node.name for node in ran.spec.executor_nodes} - worked)

@@ -47,7 +47,7 @@ class Videos:
 
     def environment(self) -> Mapping[str, Any]:
         images.build_all(self._say, extra=[TABLE_1_IMAGE])
-        return environment.describe()
+        return {**environment.describe(), "also_up": environment.beside((), self._say)}
 
     def content(self, planned: PlannedCell) -> Mapping[str, Any]:
         built = self._model(planned)

@@ -36,6 +36,11 @@ def test_one_value_has_no_interval_and_none_has_no_median() -> None:
         statistics.summary([1.0, math.nan])
 
 
+@pytest.mark.parametrize(("blocks", "largest"), [([3], 3), ([1, 2, 2], 2), ([2, 1, 2, 1], 1), ([10, 9, 9, 10, 9], 9)])
+def test_the_largest_block_is_that_of_most_trials_and_the_first_of_several(blocks: list[int], largest: int) -> None:
+    assert statistics.largest_block(iter(blocks)) == largest
+
+
 def test_a_ratio_of_one_block_is_that_of_the_benchmarks() -> None:
     above, below = [2.0, 20.0, 9.0, 4.0], [1.0, 10.0, 3.0, 1.0]
     found, same = found_ratio(seen("a", above), seen("b", below)), bench.ratio(above, below)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from experiments.matrix import clusters, costs
 from experiments.matrix.costs import REFERENCE_ISA, REFERENCE_SECONDS, REFERENCE_START, Calibration
 from experiments.matrix.plan import Host, Plan, as_json, make_plan
 from experiments.matrix.preset import load_preset, parse_preset, shipped_presets
-from experiments.topology import load_topology
+from experiments.topology import TOPOLOGIES, load_topology
+from experiments.types import MachineSpec
 
 SMALL = Host(cores=2, memory_mb=24_000, disk_free_mb=50_000, cpu_model="small")
 LARGE = Host(cores=16, memory_mb=128_000, disk_free_mb=500_000, cpu_model="large")
@@ -98,6 +100,11 @@ SKIPPED = {
     "machines need a host core each": ({"settings": {"topology": "heterogeneous"}}, {"cores": 1}),
     "of memory at least": ({"settings": {"topology": "databricks", "workers": 6}}, {"memory_mb": 8000}),
     "of disk are needed": ({"settings": {"topology": "local"}}, {"disk_free_mb": 4000}),
+    "where the Docker engine keeps containers": ({"settings": {"topology": "local"}}, {"engine_free_mb": 4000}),
+    "would get 0.02 of a host core; at least 0.05": (
+        {"settings": {"topology": "standalone"}, "scale": {"services": 0.01}},
+        {},
+    ),
     "scale.core = 0.9 needs more cores": ({"settings": {"topology": "standalone"}, "scale": {"core": 0.9}}, {}),
     "at least 0.05 is needed": ({"settings": {"topology": "databricks", "workers": 6, "cores": 8}}, {}),
     'link = "26mbit": shaping a link is not built yet': ({"settings": {"link": "26mbit"}}, {}),
@@ -120,6 +127,65 @@ def test_a_skipped_cell_does_not_lower_the_scale_of_the_others() -> None:
     first, second = planned(content).cells
     assert second.skipped
     assert first.share == 0.75
+
+
+def test_disk_is_looked_at_where_each_thing_lies() -> None:
+    content = {"settings": {"topology": "local"}, "cells": [{"name": "only"}]}
+    roomy, tight = (planned(content, replace(SMALL, disk_free_mb=4000, engine_free_mb=mb)) for mb in (9000, 7000))
+    assert roomy.runnable  # the cluster's disk is the engine's; the checkout's holds the evidence alone
+    assert not tight.runnable
+    assert [one.lacks_disk for one in tight.cells] == [True]
+
+
+def test_a_cell_that_lacks_disk_leaves_the_others() -> None:
+    content = {"settings": {"topology": "yarn"}, "axes": {"workers": [2, 8]}}
+    plan = planned(content, replace(LARGE, disk_free_mb=12_000))
+    few, many = plan.cells
+    assert (few.lacks_disk, many.lacks_disk) == (False, True)
+    assert few.share == planned({**content, "axes": {"workers": [2]}}, LARGE).cells[0].share
+    assert plan.disk_mb < 12_000
+
+
+def test_a_topology_that_is_not_built_yet_skips_its_cell_alone(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text((TOPOLOGIES / "local.toml").read_text().replace("cpus =", 'link = "26mbit"\ncpus ='))
+    content = {
+        "settings": {"topology": "local"},
+        "cells": [{"name": "a"}, {"name": "b", "set": {"topology": str(path)}}],
+    }
+    local, mine = planned(content).cells
+    assert local.cluster is not None
+    assert "not built yet" in mine.skipped[0]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_machines_share_out_all_of_the_hosts_cores(seed: int) -> None:
+    chance = random.Random(seed)
+    names = [f"m{n}" for n in range(chance.randint(1, 6))]
+    machines = tuple(MachineSpec(name, chance.randint(1, 40)) for name in names)
+    spec = replace(load_topology("local"), machines=machines)
+    cores = chance.randint(len(names), 64)
+    shares = clusters.machine_cores(spec, cores)
+    assert sum(shares.values()) == cores
+    assert min(shares.values()) >= 1
+    sizes = {one.name: one.cores for one in machines}
+    assert all(shares[a] >= shares[b] - 1 for a in names for b in names if sizes[a] >= sizes[b])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_at_whatever_scale_a_cluster_survives_its_topology_file(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    topology, cores = chance.choice(["local", "standalone", "yarn", "databricks"]), chance.randint(1, 4)
+    content = {
+        "settings": {"topology": topology, "cores": cores, "threads_per_task": cores, "engine": "fused"},
+        "scale": {"core": chance.randint(500, 10_000) / 10_000, "services": chance.choice([0.0371, 0.1, 0.3333])},
+        "cells": [{"name": "only"}],
+    }
+    (one,) = planned(content, replace(LARGE, cores=64)).cells
+    assert one.cluster is not None, one.skipped
+    path = tmp_path / f"{one.cluster_name}.toml"
+    path.write_text(clusters.to_toml(one.cluster, "as run"))
+    assert check_fit(load_topology(str(path)), replace(LARGE, cores=64).capacity) == []
 
 
 def test_nodes_get_what_they_need_where_the_topologys_memory_does_not_fit() -> None:
@@ -234,6 +300,7 @@ def test_whatever_is_planned_fits_its_host(seed: int) -> None:
         "scale": {"core": chance.choice(["fit", 0.1, 0.5]), "services": chance.choice([0.01, 0.1, 0.4])},
     }
     plan = planned(content, host)
+    assert plan.cells
     for one in plan.cells:
         assert bool(one.skipped) != bool(one.cluster)
         if one.cluster:

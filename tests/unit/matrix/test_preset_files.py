@@ -43,17 +43,27 @@ MESSAGES = {
     "warm-ups-negative": ("warm_ups = -1", "0 or more"),
     "warm-up-each-unknown": ('warm_up_each = "round"', '"cell" or "cluster"'),
     "fresh-and-warm": ("warm_ups = 1", "fresh_cluster = true", "set warm_ups = 0"),
+    "same-cells-none": ("same_cells = true", "no two cells have the same settings"),
     "same-cells-text": ('same_cells = "no"', "true or false"),
     "compare-by-unknown": ('compare_by: "modle"', "did you mean 'model'"),
     "compare-by-unset": ("compare_by", '"executor_memory"', "allowed: engine"),
-    "core-zero": ("scale.core = 0", '"fit", or', "over 0"),
-    "core-text": ('scale.core = "full"', '"fit", or', "over 0"),
+    "core-zero": ("scale.core = 0", '"fit", or', "from 0.05 to 1"),
+    "core-tiny": ("scale.core = 0.01", '"fit", or', "from 0.05 to 1"),
+    "core-too-exact": ("scale.core = 0.16667", "of at most 4 decimals"),
+    "core-text": ('scale.core = "full"', '"fit", or', "from 0.05 to 1"),
     "services-one": ("scale.services = 1.0", "over 0 and under 1"),
+    "services-zero": ("scale.services = 0.0", "over 0 and under 1"),
     "scale-unknown-key": ("scale.service = 0.25", "did you mean 'services'"),
     "sets-unknown": ('input.sets[0] = "imagenet"', "coco and synthetic"),
     "sets-empty": ("input.sets = []", "coco and synthetic"),
+    "synthetic-first": ('input.sets = ["synthetic", "coco"]', "is never taken", "give it last"),
+    "coco-empty": ('input.coco = ""', "a folder of COCO's images"),
+    "coco-unused": ('input.coco = "/data/val2017"', 'input.sets = ["synthetic"] leaves it out', "or leave it out"),
     "setting-unknown": ("settings.imagse = 48", "no such setting", "did you mean 'images'", "allowed: batch_size"),
     "images-zero": ("settings.images = 0", "1 or more"),
+    "images-nan": ("settings.images = nan", "a whole number"),
+    "images-too-many": ("settings.images = 10000000000", "1,000,000,000 at most"),
+    "number-too-long": ("is not TOML", "digits", "correct that place"),
     "images-true": ("settings.images = true", "a whole number"),
     "engine-unknown": ('settings.engine = "bigdlx"', 'one of "bigdl", "fused"'),
     "runners-own": ("settings.output", "no such setting", "allowed: batch_size"),
@@ -66,6 +76,8 @@ MESSAGES = {
     "axis-and-zip": ("axes.model", "varied 2 times", "vary it once"),
     "axis-memory": ('axes.executor_memory[0] = "2gb"', MEMORY_RULE),
     "zip-lengths": ("zips[0]", "weights 2, image_size 3", "one length"),
+    "zip-unknown": ("zips[0].imagesize = [192, 256]", "no such setting", "did you mean 'image_size'"),
+    "zip-no-list": ("zips[0].image_size = 192", "a list"),
     "zip-empty": ("zips[0] = {}", "leave it out"),
     "exclude-nothing": ("exclude[0] = { workers = 5", "no cell", "take it out"),
     "exclude-all": ("exclude[0] = {}", "excludes every cell"),
@@ -262,6 +274,24 @@ def test_a_copy_of_a_copy_has_the_changes_of_both_each_once_and_the_last_one_dec
     # What stands below is the file's own text.
     path.write_text(f"{path.read_text()}{CHANGED}images=96\n")
     assert as_run(path)[1] == ("images=48", "images=24", "repeats=1")
+
+
+def test_a_copy_has_the_lines_of_toml_alone(tmp_path: Path) -> None:
+    """Other separators of lines may stand in a text, and in a comment."""
+    path, text = (
+        tmp_path / "preset.toml",
+        'schema = 1 # one\u2028two\ntitle = "a\u2028b\u0085c"\n[[cells]]\nname = "a"\n',
+    )
+    path.write_text(run_copy(text, "mine", ["repeats=2"]), encoding="utf-8")
+    assert path.read_text(encoding="utf-8").endswith(text)
+    assert load_preset(str(path)).title == "a\u2028b\u0085c"
+    path.write_text(run_copy(path.read_text(encoding="utf-8"), "mine", ["repeats=2"]), encoding="utf-8")
+    assert as_run(path) == ("mine", ("repeats=2",))
+
+
+def test_a_path_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        load_preset("a\0/b.toml")
 
 
 def test_a_change_of_two_lines_is_refused() -> None:

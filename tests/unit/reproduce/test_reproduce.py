@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from experiments.cli.app import guarded
-from experiments.errors import HostError, NothingRunsHere, RunFailed, UserError
+from experiments.errors import HostError, NoDisk, NothingRunsHere, RunFailed, UserError
 from experiments.host.models import Model
 from experiments.matrix.costs import REFERENCE_ISA, REFERENCE_SECONDS, Calibration
 from experiments.matrix.plan import Host
@@ -175,6 +175,11 @@ def test_a_preset_for_another_host_is_said_and_is_no_failure(
     assert reproduce(monkeypatch, made := Made(aa=NothingRunsHere("none of its 2 cells can run here"))) == 0
     assert made.names == ["models", "aa", "report"]
     assert "aa: cannot be done here: none of its 2 cells can run here" in capsys.readouterr().err
+
+
+def test_a_preset_for_which_disk_is_lacking_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert reproduce(monkeypatch, made := Made(aa=NoDisk("8000 MB of disk are needed, 7000 are free"))) == 1
+    assert made.names == ["models", "aa", "report"]
 
 
 def test_a_host_that_can_make_nothing_any_more_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +50,40 @@ def test_the_engines_own_disk_may_be_the_full_one(monkeypatch: pytest.MonkeyPatc
         environment.able()
     free(monkeypatch, tmp_path, 1000)
     environment.able()
+
+
+def test_a_plan_knows_the_engines_disk_where_it_is_another(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    measured = environment.capacity.measure(tmp_path)
+
+    def measure(folder: Path) -> object:
+        return replace(measured, disk_free_mb=7 if folder == tmp_path else 9000)
+
+    monkeypatch.setattr(environment.capacity, "measure", measure)
+    monkeypatch.setattr(Engine, "info", lambda _: {"DockerRootDir": str(tmp_path)}, raising=False)
+    monkeypatch.setattr(environment, "ROOT", tmp_path / "checkout")
+    (tmp_path / "checkout").mkdir()
+    assert environment.host().engine_free_mb is None, "it is the same disk"
+    monkeypatch.setattr(environment, "ROOT", Path("/proc"))
+    assert (environment.host().disk_free_mb, environment.host().engine_free_mb) == (9000, 7)
+
+
+def test_a_plan_can_be_made_without_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> object:
+        raise HostError("the Docker engine does not answer")
+
+    monkeypatch.setattr(Engine, "info", gone, raising=False)
+    assert environment.host().engine_free_mb is None
+
+
+def test_clusters_that_are_up_beside_a_run_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "clusters", lambda _: ["mine", "standalone", "yarn"], raising=False)
+    said: list[str] = []
+    assert environment.beside(["mine"], said.append) == ["standalone", "yarn"]
+    assert said == [
+        "up beside this run: standalone, yarn; `clusterbed down NAME` keeps what they do out of its figures"
+    ]
+    assert environment.beside(["mine", "standalone", "yarn"], said.append) == []
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("root", [None, Path("/another/machine/docker")])

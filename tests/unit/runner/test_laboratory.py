@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,10 +24,11 @@ from experiments.host import images, settings
 from experiments.host.engine import Container, Limits
 from experiments.host.models import Model
 from experiments.matrix.plan import Plan
-from experiments.runner import inputs, laboratory
+from experiments.runner import inputs, laboratory, seam
 from experiments.runner.laboratory import Clusters
 from experiments.runner.loop import run
 from experiments.runner.samples import Used
+from experiments.runner.video import Videos
 from experiments.store.records import RECORDS, load
 from experiments.types import ClusterSpec
 
@@ -119,6 +121,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(laboratory.inputs, "prepare", lambda *_: given)
     monkeypatch.setattr(laboratory.artefacts, "model", lambda *_: Model(model))
     monkeypatch.setattr(laboratory.environment, "describe", lambda: {"commit": "c"})
+    monkeypatch.setattr(laboratory.environment, "Engine", lambda: made)
     monkeypatch.setattr(laboratory.environment, "able", lambda: None)
     monkeypatch.setattr(
         laboratory.steady, "wait", lambda _: laboratory.steady.Steady(True, (), 0, 1, None, 1, (0, 0, 0))
@@ -276,6 +279,20 @@ def test_what_an_earlier_command_left_is_cleared(world: World, tmp_path: Path) -
     assert set(world.up) == {"somebody-elses"}
 
 
-def test_the_fake_and_the_real_seam_have_the_same_calls() -> None:
-    calls = ("environment", "content", "steady", "up", "run", "down", "clear", "able")
-    assert all(callable(getattr(Clusters, name)) and callable(getattr(Laboratory, name)) for name in calls)
+def test_clusters_that_are_up_beside_a_run_stand_in_its_block(world: World, tmp_path: Path) -> None:
+    made, said = plan(), list[str]()
+    (one,) = made.cells
+    assert one.cluster is not None
+    world.up = {one.cluster.name: one.cluster, "somebody-elses": one.cluster}
+    assert Clusters(made, tmp_path, said.append).environment()["also_up"] == ["somebody-elses"]
+    assert said[0].startswith("up beside this run: somebody-elses")
+
+
+@pytest.mark.parametrize("kind", [Clusters, Videos, Laboratory])
+def test_the_fake_and_the_real_seams_have_the_same_calls(kind: type) -> None:
+    calls = [name for name, one in vars(seam.Laboratory).items() if callable(one) and not name.startswith("_")]
+    assert len(calls) == 8
+    for name in calls:
+        wanted = [one.name for one in inspect.signature(getattr(seam.Laboratory, name)).parameters.values()]
+        found = inspect.signature(getattr(kind, name)).parameters.values()
+        assert [one.name for one in found] == wanted, name

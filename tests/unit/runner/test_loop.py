@@ -77,6 +77,7 @@ def test_what_was_tried_in_between_does_not_take_the_place_of_a_content_that_is_
     assert {present[one["cell"]] for one in between} == {one["hash"] for one in between}
     records = run(plan_of(), tmp_path, Laboratory(), back := Watcher())
     assert back.trials == 0
+    assert back.said == [], "nothing is made again"
     counted = read_trials([{**one, "settings": {}} for one in records], contents.load(tmp_path).present).counted
     assert {one.name for one in counted} == {one["trial"] for one in first}
 
@@ -237,7 +238,10 @@ def test_a_failure_of_the_host_is_no_finding_of_a_cell(tmp_path: Path, call: str
     assert states(records) == {cell: {"measured"} for cell in CELLS}
 
 
-@pytest.mark.parametrize("call", [("up", "workers=2"), ("run", "workers=2"), ("steady", ""), ("content", "workers=2")])
+HOST_CALLS = [("environment", ""), ("up", "workers=2"), ("run", "workers=2"), ("steady", ""), ("content", "workers=2")]
+
+
+@pytest.mark.parametrize("call", HOST_CALLS)
 def test_a_host_that_cannot_go_on_ends_the_run_and_keeps_its_records(tmp_path: Path, call: tuple[str, str]) -> None:
     lab = Laboratory(fail={call: HostError("the disk is full")})
     with pytest.raises(HostError, match="the disk is full"):
@@ -248,7 +252,7 @@ def test_a_host_that_cannot_go_on_ends_the_run_and_keeps_its_records(tmp_path: P
     assert records[: len(before)] == before
 
 
-@pytest.mark.parametrize("where", [("up", "workers=1"), ("steady", ""), ("content", "workers=1")])
+@pytest.mark.parametrize("where", [("environment", ""), ("up", "workers=1"), ("steady", ""), ("content", "workers=1")])
 def test_what_nobody_foresaw_is_raised_after_tear_down(tmp_path: Path, where: tuple[str, str]) -> None:
     lab = Laboratory(fail={where: ZeroDivisionError()})
     with pytest.raises(ZeroDivisionError):
@@ -305,6 +309,44 @@ def test_skipped_cells_are_recorded_once_with_their_reasons(tmp_path: Path) -> N
         records = run(plan, tmp_path, Laboratory(), Watcher())
     skipped = [one for one in records if one["status"] == "skipped"]
     assert [(one["cell"], len(one["reasons"])) for one in skipped] == [("linked", 1)]
+
+
+def test_a_cell_skipped_for_another_reason_than_before_is_recorded_again(tmp_path: Path) -> None:
+    content = {"axes": {"workers": [1, 2]}, "settings": {"topology": "databricks"}}
+    named = [{"name": "odd", "set": {"link": "26mbit"}}], [{"name": "odd", "set": {"cores": 60}}]
+    for cells, repeats in zip(named, (1, 2), strict=True):
+        records = run(plan_of(cells=cells, repeats=repeats, **content), tmp_path, Laboratory(), Watcher())
+    reasons = [one["reasons"] for one in records if one["status"] == "skipped"]
+    assert len(reasons) == 2
+    assert reasons[0] != reasons[1]
+
+
+def test_what_is_skipped_begins_no_block_where_nothing_is_made(tmp_path: Path) -> None:
+    content: dict[str, Any] = {"axes": {"workers": [1, 2]}}
+    first = run(plan_of(**content), tmp_path, Laboratory(), Watcher())
+    linked = [{"name": "linked", "set": {"link": "26mbit"}}]
+    assert run(plan_of(cells=linked, **content), tmp_path, Laboratory(), Watcher()) == first
+
+
+def test_a_renamed_cell_has_evidence_of_its_own(tmp_path: Path) -> None:
+    """`workers=1` and `workers-1` are the same words in the names of files."""
+    first = run(plan_of(axes={"workers": [1, 2]}), tmp_path, Laboratory(), Watcher())
+    cells = [{"name": f"workers-{n}", "set": {"workers": n}} for n in (1, 2)]
+    records = run(plan_of(cells=cells), tmp_path, Laboratory(), Watcher())
+    names = [one["trial"] for one in records]
+    assert len(names) == len(first) + 6
+    assert len(set(names)) == len(names)
+
+
+def test_of_many_changes_some_are_told_and_the_rest_is_counted(tmp_path: Path) -> None:
+    class Odd(Laboratory):
+        def content(self, planned: PlannedCell) -> Mapping[str, Any]:
+            return {**super().content(planned), **{f"key-{n}": self.model for n in range(8)}}
+
+    run(plan_of(), tmp_path, Odd(), Watcher())
+    run(plan_of(), tmp_path, Odd(model="model-2"), watcher := Watcher())
+    assert all(line.endswith("; and 4 more") for line in watcher.said)
+    assert len(watcher.said) == 3
 
 
 def test_a_finished_run_makes_nothing_more(tmp_path: Path) -> None:

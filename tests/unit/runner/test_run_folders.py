@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from runner_fakes import HOST, Laboratory, plan_of
 
-from experiments.errors import HostError, RunFailed, UserError
+from experiments.errors import HostError, NoDisk, RunFailed, UserError
 from experiments.host.alone import alone
 from experiments.matrix.costs import Calibration
 from experiments.matrix.plan import PlannedCell
@@ -199,6 +199,14 @@ def test_a_preset_of_which_nothing_runs_here_is_refused_as_such(results: Path, t
     assert not (results / "mine").exists()
 
 
+def test_where_disk_is_lacking_that_is_told_apart(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lab.calls == []
+    monkeypatch.setattr(runs.environment, "host", lambda: replace(HOST, disk_free_mb=5000))
+    with pytest.raises(NoDisk, match="MB of disk are needed, 5000 are free"):
+        runs.run("smoke", "mine", (), resume=False)
+    assert lab.calls == []
+
+
 def test_a_run_of_which_nothing_is_left_keeps_what_it_was_planned_to_take_and_took(
     results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +286,34 @@ def test_a_summary_does_not_count_what_a_cell_was_when_it_could_not_be_made_read
     # A round of which there is nothing else has failed.
     found = runs.summarise(plan_of(), [records[0], {**faulty, "round": 2}], 1.0)
     assert (found["states"], found["older"]) == ({"measured": 1, "failed": 1}, 0)
+
+
+def test_a_cell_counts_as_skipped_while_the_plan_skips_it_and_it_has_no_trial() -> None:
+    plan = plan_of(cells=[{"name": "a"}, {"name": "linked", "set": {"link": "26mbit"}}])
+    skip = {"kind": "trial", "status": "skipped", "hash": "", "round": 0}
+    records = [
+        {**skip, "cell": "a", "block": 1},  # on a host that could not run it
+        {**skip, "cell": "linked", "block": 1},
+        {**skip, "cell": "linked", "block": 2},  # for another reason
+        {**skip, "cell": "a", "block": 2, "round": 1, "hash": "h", "status": "measured"},
+    ]
+    found = runs.summarise(plan, records, 1.0)
+    assert found["cells"] == {"a": {"measured": 1}, "linked": {"skipped": 1}}
+    assert found["states"] == {"measured": 1, "skipped": 1}
+    assert found["blocks"] == 1
+    skipped_later = runs.summarise(plan, [*records, {**records[-1], "cell": "linked"}], 1.0)
+    assert skipped_later["cells"]["linked"] == {"measured": 1}
+
+
+def test_the_last_line_tells_skipped_cells_once(lab: Laboratory, tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    path.write_text(
+        'schema = 1\ntitle = "t"\nwarm_ups = 0\nrepeats = 1\n'
+        '[[cells]]\nname = "a"\n[[cells]]\nname = "linked"\nset = { link = "26mbit" }\n'
+    )
+    folder, plan = runs.run(str(path), "mine", (), resume=False)
+    assert runs.verdict(folder, plan).startswith("run: ok, 1 cells, 1 skipped, 1 measured, ")
+    assert lab.up_now == set()
 
 
 def test_a_run_with_a_failed_trial_has_found_a_failure(lab: Laboratory) -> None:

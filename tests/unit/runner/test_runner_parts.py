@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from runner_fakes import plan_of
 
+from cluster_app.pipeline.images import inspect
 from experiments.bench.gate import Ticks
 from experiments.errors import UserError
 from experiments.matrix.preset import load_preset, parse_preset
@@ -290,5 +292,72 @@ def test_a_preset_without_its_images_says_what_to_do(monkeypatch: pytest.MonkeyP
     made = {"schema": 1, "title": "t", "input": {"sets": ["coco"]}, "cells": [{"name": "a"}]}
     with pytest.raises(UserError, match=r"none is here; give --set input\.coco=FOLDER"):
         inputs.source(parse_preset(made, "m", "m.toml"), print)
-    with pytest.raises(UserError, match="does not exist"):
-        inputs.source(load_preset("smoke", ["input.sets=['coco']", f"input.coco={tmp_path}/x"]), print)
+    given = load_preset("smoke", ["input.sets=['coco']", f"input.coco={tmp_path}/x"])
+    with pytest.raises(UserError) as caught:
+        inputs.source(given, print)
+    assert str(caught.value).startswith(f'{given.source}: input.coco = "{tmp_path}/x": does not exist; give a folder')
+
+
+BROKEN = {
+    "notes.txt": "cannot be read as an image (",
+    "cut.jpg": "cannot be read as an image (image file is truncated",
+    "empty.png": "cannot be read as an image (",
+}
+
+
+@pytest.mark.parametrize("side", [None, 60])
+def test_files_that_no_job_would_read_are_told_before_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int | None
+) -> None:
+    monkeypatch.setattr(inputs, "INPUTS", tmp_path / "inputs")
+    good = photographs(tmp_path / "photos", 2)
+    whole = io.BytesIO()
+    Image.effect_noise((200, 200), 80).save(whole, "JPEG")
+    for name, data in zip(BROKEN, (b"no image", whole.getvalue()[:4000], b""), strict=True):
+        (good.root / name).write_bytes(data)
+    source = inputs.Source("coco", good.root, (*good.files, *(good.root / name for name in BROKEN)), None)
+    with pytest.raises(UserError) as caught:
+        inputs.prepare(source, 10, side)
+    messages = caught.value.messages
+    assert len(messages) == len(BROKEN), "each is told once, though the input holds it twice"
+    for message, (name, why) in zip(messages, BROKEN.items(), strict=True):
+        assert message.startswith(f"{good.root / name}: {why}"), message
+        assert message.endswith("; take it out, or mend it")
+    assert list((tmp_path / "inputs").iterdir()) == []
+    assert len(inputs.prepare(good, 10, side).files) == 10
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "why"), [("CMYK", "a.jpg", "is a CMYK JPEG"), ("RGB", "a.gif", "is GIF; jobs read JPEG and PNG")]
+)
+def test_an_image_of_another_kind_than_jobs_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, name: str, why: str
+) -> None:
+    monkeypatch.setattr(inputs, "INPUTS", tmp_path / "inputs")
+    (tmp_path / "photos").mkdir()
+    path = tmp_path / "photos" / name
+    Image.new(mode, (90, 60)).save(path)
+    source = inputs.Source("coco", path.parent, (path,), None)
+    with pytest.raises(UserError, match=why):
+        inputs.prepare(source, 1, None)
+    assert len(inputs.prepare(source, 1, 60).files) == 1, "it is scaled into one that they read"
+
+
+def test_a_photograph_is_scaled_whatever_its_name_and_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "INPUTS", tmp_path / "inputs")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.new("RGB", (90, 60)).save(folder / "IMG_0001", "JPEG")
+    Image.new("RGB", (90, 60)).save(folder / "scan.bmp")
+    Image.new("CMYK", (90, 60)).save(folder / "print.jpg")
+    made = inputs.prepare(inputs.Source("coco", folder, tuple(sorted(folder.iterdir())), None), 3, 60)
+    for path in made.folder.iterdir():
+        assert inspect(path.read_bytes()).status == "ok"
+
+
+def test_a_picture_too_large_to_open_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "INPUTS", tmp_path / "inputs")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    source = photographs(tmp_path / "photos", 1)
+    with pytest.raises(UserError, match="cannot be read as an image"):
+        inputs.prepare(source, 1, 60)

@@ -141,6 +141,25 @@ GOOD: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize(("task_cores", "told"), [(1, ()), (2, ("no image was computed on worker-2",))])
+def test_a_task_that_holds_two_cores_leaves_half_the_slots(task_cores: int, told: tuple[str, ...]) -> None:
+    settings = {"topology": "standalone", "workers": 2, "cores": 2, "engine": "bigdl", "threads_per_task": 2}
+    (planned,) = plan_of(settings=settings, cells=[{"name": "a"}]).cells
+    assert planned.cluster is not None
+    quotas = {node.name: node.cpus for node in planned.cluster.nodes}
+    two = result(partitions={"read": 2, "predict": 2}, executors=[{"host": "worker-1", "images": 8}])
+    one = ran(
+        spec=planned.cluster,
+        result=parse_result(two, "r"),
+        quotas=quotas,
+        wanted_quotas=quotas,
+        oom_kills=dict.fromkeys(quotas, 0),
+        task_cores=task_cores,
+    )
+    assert one.slots == 4 // task_cores
+    assert invalid(one) == told
+
+
 @pytest.mark.parametrize("case", GOOD)
 def test_what_is_no_fault_is_none(case: str) -> None:
     assert invalid(ran(**GOOD[case])) == ()
