@@ -47,9 +47,10 @@ cluster-down: ## Take it down
 cluster-status: ## Its nodes, limits and addresses
 	@$(CLUSTERBED) status "$(CLUSTER)"
 
-test: images ## All tests, with Docker and a browser
+test: setup ## All tests, with Docker and a browser
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line images test-unit # the images are mostly downloads
 	@tests/browser/setup.sh
-	@$(PYTHON) -m pytest tests/unit tests/cluster tests/browser
+	@$(PYTHON) -m pytest tests/cluster tests/browser --durations 20
 
 test-unit: ## The tests that need no Docker
 	@docker/host/venv.sh
