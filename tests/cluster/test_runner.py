@@ -78,8 +78,10 @@ def test_ctrl_c_at_a_random_moment(identity: str, model: Model, seed: int, sign:
     assert blocks[-1]["block"] == last
     assert blocks[-1]["images"]["spark"].startswith("sha256:")
     visits = [json.loads(line) for line in (folder / "clusters.jsonl").read_text().splitlines()]
-    (visit,) = (one for one in visits if one["block"] == last)
-    assert visit["tear_down_seconds"] > 0
+    # The cluster that was interrupted has a line too, of the same block where no trial of it ended.
+    assert visits[-1]["block"] == last
+    assert visits[-1]["tear_down_seconds"] > 0
+    assert sum("tear_down_seconds" in one for one in visits) == len(visits) <= 2
     assert (folder / "summary.json").exists()
     assert left(identity) == []
 
