@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 from experiments.matrix.costs import REFERENCE_ISA, Calibration
 from experiments.matrix.plan import Host, Plan, PlannedCell, make_plan
 from experiments.matrix.preset import parse_preset
+from experiments.runner.progress import TRIAL
 from experiments.runner.seam import Outcome
 
+Records = list[Mapping[str, Any]]
 HOST = Host(cores=2, memory_mb=24_000, disk_free_mb=50_000, cpu_model="made")
 
 
@@ -118,3 +121,13 @@ class Watcher:
 def folder(path: Path) -> Path:
     path.mkdir(exist_ok=True)
     return path
+
+
+def made(records: Records, kind: str = TRIAL) -> Counter[tuple[str, int]]:
+    return Counter((one["cell"], one["round"]) for one in records if one["kind"] == kind)
+
+
+def states(records: Records) -> dict[str, set[str]]:
+    return {
+        cell: {one["status"] for one in records if one["cell"] == cell} for cell in {one["cell"] for one in records}
+    }
